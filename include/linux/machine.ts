@@ -1,0 +1,238 @@
+import type {Arch} from '../asm-generic/arch.ts';
+import {x86_64} from '../../arch/x86/arch.ts';
+import {OutOfFrames} from './bug.ts';
+import {DECISIONS_KEPT, decisionNames} from './decisions.ts';
+import type {mm_struct, task_struct} from './mm_types.ts';
+import {DEFAULT_REVISION, type Revision, type RevisionName, revisions} from './revision.ts';
+import type {anon_vma} from './rmap.ts';
+
+/** What a trace's configuration rows say; see docs/trace-format.md. */
+export interface Config {
+	readonly revision: RevisionName;
+	readonly arch: 'x86_64';
+	readonly thp: 'always' | 'madvise' | 'never';
+	readonly thp_zero_page: boolean;
+	/** Slots of swap space; 0 is none. */
+	readonly swap: number;
+	readonly max_map_count: number;
+	readonly ksm: boolean;
+	/** The call is built in. */
+	readonly remap_anon_pages: boolean;
+	readonly khugepaged_max_ptes_none: number;
+	/** Page frames that the machine may use at the most. */
+	readonly max_pages: number;
+}
+
+export const DEFAULT_CONFIG: Config = {
+	revision: DEFAULT_REVISION,
+	arch: 'x86_64',
+	thp: 'always',
+	thp_zero_page: true,
+	swap: 0,
+	max_map_count: 65530,
+	ksm: true,
+	remap_anon_pages: true,
+	khugepaged_max_ptes_none: 511,
+	max_pages: 2 ** 24,
+};
+
+/**
+ * A larger copy of a column. Typed arrays begin as zeroes that the system gives memory to only when they are written, so growing in few, large
+ * steps costs no memory for what is not used yet.
+ */
+function larger(column: Int32Array, length: number): Int32Array<ArrayBuffer> {
+	const copy = new Int32Array(length);
+	copy.set(column);
+	return copy;
+}
+
+/** How much a column grows when it is full. */
+const GROWTH = 16;
+
+/** Lowest frame that is given out: 0 is no page, 1 the zero page. */
+const FIRST_FRAME = 2;
+export const ZERO_PAGE = 1;
+
+/** `struct page` of every frame, as columns by frame. */
+export class MemMap {
+	/** One past the highest frame that was ever used. */
+	nr_frames = FIRST_FRAME;
+	/** The first of the free frames, which are chained by `index`; 0 if there are none. */
+	free_frame = 0;
+	/** Frames in use now, the zero page not counted. */
+	nr_used = 0;
+	readonly max_frames: number;
+	_count = new Int32Array(1024);
+	/** How many ptes map it: the kernel's _mapcount plus 1. */
+	_mapcount = new Int32Array(1024);
+	/** `PG_*`, and in the four highest bits those of the index from 32 up. */
+	flags = new Int32Array(1024);
+	/** The id of the anon_vma; 0 for none. */
+	mapping = new Int32Array(1024);
+	/** Bits 0 to 31. */
+	index = new Int32Array(1024);
+	/** The slot of a page in the swap cache. */
+	private_ = new Int32Array(1024);
+	/** The content: one 64-bit token a page. */
+	token_lo = new Int32Array(1024);
+	token_hi = new Int32Array(1024);
+
+	constructor(max_frames: number) {
+		this.max_frames = max_frames;
+		this._count[ZERO_PAGE] = 1;
+	}
+
+	/** Makes room for another frame. */
+	grow(): void {
+		if (this.nr_frames >= this.max_frames) throw new OutOfFrames(`more than ${this.max_frames} page frames`);
+		const length = Math.min(this.flags.length * GROWTH, this.max_frames + FIRST_FRAME);
+		this._count = larger(this._count, length);
+		this._mapcount = larger(this._mapcount, length);
+		this.flags = larger(this.flags, length);
+		this.mapping = larger(this.mapping, length);
+		this.index = larger(this.index, length);
+		this.private_ = larger(this.private_, length);
+		this.token_lo = larger(this.token_lo, length);
+		this.token_hi = larger(this.token_hi, length);
+	}
+}
+
+/** The entries of all page tables of all address spaces and levels, as two columns; table `t` begins at `t * stride`. */
+export class PageTables {
+	/** Entries of the largest table. */
+	readonly stride: number;
+	readonly max_tables: number;
+	/** One past the highest table that was ever used; table 0 is none. */
+	nr_tables = 1;
+	/** The first free table, chained by the frame of entry 0; 0 if there are none. */
+	free_table = 0;
+	nr_used = 0;
+	/** `_PAGE_*`; 0 is an empty entry. */
+	bits: Int32Array;
+	/** The frame, the swap slot, or the table of the next level. */
+	frame: Int32Array;
+
+	constructor(stride: number, max_tables: number) {
+		this.stride = stride;
+		this.max_tables = max_tables;
+		this.bits = new Int32Array(64 * stride);
+		this.frame = new Int32Array(64 * stride);
+	}
+
+	/** @returns an empty table */
+	alloc(): number {
+		this.nr_used++;
+		const free = this.free_table;
+		if (free !== 0) {
+			this.free_table = this.frame[free * this.stride]!;
+			this.frame[free * this.stride] = 0;
+			return free;
+		}
+		if (this.nr_tables * this.stride >= this.bits.length) this.grow();
+		return this.nr_tables++;
+	}
+
+	/** @param table - with every entry empty */
+	free(table: number): void {
+		this.nr_used--;
+		this.frame[table * this.stride] = this.free_table;
+		this.free_table = table;
+	}
+
+	private grow(): void {
+		if (this.nr_tables >= this.max_tables) throw new OutOfFrames(`more than ${this.max_tables} page tables`);
+		const length = Math.min(this.bits.length * GROWTH, this.max_tables * this.stride);
+		this.bits = larger(this.bits, length);
+		this.frame = larger(this.frame, length);
+	}
+}
+
+/** `struct swap_info_struct`: one area, as columns by slot. Slot 0 is the header and never given out. */
+export class SwapInfo {
+	/** Slots that can be given out. */
+	readonly pages: number;
+	inuse_pages = 0;
+	/** Where the search for a free slot begins. */
+	cluster_next = 1;
+	/** How many entries of page tables hold the slot: swap_map without SWAP_HAS_CACHE. */
+	count = new Int32Array(1024);
+	/** The page of the swap cache; 0 for none: SWAP_HAS_CACHE and the radix tree in one. */
+	cache = new Int32Array(1024);
+	/** 1: a name of a recording is bound to it. */
+	named = new Int32Array(1024);
+	token_lo = new Int32Array(1024);
+	token_hi = new Int32Array(1024);
+
+	constructor(pages: number) {
+		this.pages = pages;
+	}
+
+	/** Makes room for a slot. */
+	reach(slot: number): void {
+		if (slot < this.count.length) return;
+		const length = Math.min(this.count.length * GROWTH, this.pages + 1);
+		this.count = larger(this.count, length);
+		this.cache = larger(this.cache, length);
+		this.named = larger(this.named, length);
+		this.token_lo = larger(this.token_lo, length);
+		this.token_hi = larger(this.token_hi, length);
+	}
+}
+
+/** What dies and had a name of a recording bound to it is told to the one who keeps the names. */
+export interface NameKeeper {
+	frameDied(frame: number): void;
+	slotDied(slot: number): void;
+	anonVmaDied(id: number): void;
+}
+
+// indexes of Machine.failing: what fail_alloc can name
+export const FAIL_PAGE = 0;
+export const FAIL_PTE = 1;
+export const FAIL_PMD = 2;
+export const FAIL_ANON_VMA = 3;
+export const FAIL_HUGE = 4;
+export const failKinds = ['page', 'pte', 'pmd', 'anon_vma', 'huge'] as const;
+
+/** Names of `vmstat` rows, by counter. */
+export const vmEvents = ['thp_fault_alloc', 'thp_split', 'thp_zero_page_alloc', 'pswpin', 'pswpout'] as const;
+export const THP_FAULT_ALLOC = 0;
+export const PSWPIN = 3;
+export const PSWPOUT = 4;
+
+/** One machine: its memory, its page tables, its swap space, its tasks, and the kernel's global variables. */
+export class Machine {
+	readonly config: Config;
+	readonly rev: Revision;
+	readonly arch: Arch;
+	readonly mem_map: MemMap;
+	readonly tables: PageTables;
+	readonly swap: SwapInfo;
+	readonly tasks = new Map<number, task_struct>();
+	/** Every address space that a task uses. */
+	readonly mms = new Set<mm_struct>();
+	/** The living anon_vmas by id. */
+	readonly anon_vmas = new Map<number, anon_vma>();
+	next_anon_vma = 1;
+	/** How many allocations of each kind succeed before one fails; -1: none fails. */
+	readonly failing = new Int32Array(failKinds.length).fill(-1);
+	readonly vm_events = new Float64Array(vmEvents.length);
+	/** How often each decision was taken. */
+	readonly taken = new Float64Array(decisionNames.length);
+	/** The last decisions of the row, and how many there were. */
+	readonly decided = new Int32Array(DECISIONS_KEPT);
+	nr_decided = 0;
+	/** Where a recording says that the next mapping without MAP_FIXED goes; -1 where it does not say. */
+	recorded_address = -1;
+	names: NameKeeper | null = null;
+
+	constructor(config: Partial<Config> = {}) {
+		this.config = {...DEFAULT_CONFIG, ...config};
+		this.rev = revisions[this.config.revision];
+		this.arch = x86_64;
+		this.mem_map = new MemMap(this.config.max_pages);
+		const stride = Math.max(this.arch.PTRS_PER_PTE, this.arch.PTRS_PER_PMD, this.arch.PTRS_PER_PUD, this.arch.PTRS_PER_PGD);
+		this.tables = new PageTables(stride, 4096 + Math.ceil(this.config.max_pages / 64));
+		this.swap = new SwapInfo(this.config.swap);
+	}
+}

@@ -1,0 +1,280 @@
+import {access, OOM, PF_INSTR, PF_PROT, PF_USER, PF_WRITE, SIGSEGV, do_page_fault, wouldFault} from '../arch/x86/fault.ts';
+import {x86_64} from '../arch/x86/syscalls.ts';
+import {EFAULT} from '../include/asm-generic/errno.ts';
+import {KernelBug, modelBug, notModelled} from '../include/linux/bug.ts';
+import {because, D} from '../include/linux/decisions.ts';
+import {failKinds, type Machine} from '../include/linux/machine.ts';
+import {PAGE_ALIGN, page_down} from '../include/linux/mm.ts';
+import type {mm_struct, task_struct} from '../include/linux/mm_types.ts';
+import {HANG, u64, type long, type signal_t, type ulong} from '../include/linux/types.ts';
+import {sys_remap_anon_pages} from '../mm/fremap.ts';
+import {force_swapin_readahead, sys_madvise} from '../mm/madvise.ts';
+import {gup} from '../mm/memory.ts';
+import {sys_mincore} from '../mm/mincore.ts';
+import {sys_mlock, sys_mlockall, sys_munlock, sys_munlockall} from '../mm/mlock.ts';
+import {sys_brk, sys_mmap, sys_munmap} from '../mm/mmap.ts';
+import {sys_mprotect} from '../mm/mprotect.ts';
+import {sys_mremap} from '../mm/mremap.ts';
+import {sys_msync} from '../mm/msync.ts';
+import {write_token} from '../mm/page_alloc.ts';
+import {referenced, swap_out} from '../mm/vmscan.ts';
+import {EVENT, type EventName} from './events.ts';
+import {do_exit, do_group_exit, fork, thread} from './fork.ts';
+import {sys_ni_syscall} from './sys_ni.ts';
+
+// Ours: what the processor and the system call table do, from the event of a row to the kernel's function.
+
+/** A row that does something: its event, and six 64-bit arguments as words. */
+export interface Row {
+	readonly event: number;
+	readonly lo: Int32Array;
+	readonly hi: Int32Array;
+	/** Bit i: argument i is not empty. */
+	readonly given: number;
+}
+
+/** How a row ended. One object serves for all rows. */
+export interface Outcome {
+	/** What a call returned, or how often a page was referenced. `HANG` never returns. */
+	ret: long;
+	/** How an access ended: 0 is `ok`. */
+	signal: signal_t;
+	/** si_addr, as words; of a read that found another token, the page that holds it. */
+	address_lo: number;
+	address_hi: number;
+	/** The read found another token than the row has. */
+	wrong_token: boolean;
+	token_lo: number;
+	token_hi: number;
+	/** The kernel stopped: the condition of the BUG_ON; null otherwise. */
+	bug: string | null;
+	/** A recorded fault: the error code that the model's processor has; -1 if it does not fault. */
+	error_code: number;
+	/** fork and thread: the new task. */
+	child: number;
+}
+
+export function newOutcome(): Outcome {
+	return {ret: 0, signal: 0, address_lo: 0, address_hi: 0, wrong_token: false, token_lo: 0, token_hi: 0, bug: null, error_code: -1, child: 0};
+}
+
+const TWO_47 = 2 ** 47;
+
+/** The kernel's own access to user memory ended with -EFAULT. */
+export const EFAULT_SIGNAL: signal_t = -EFAULT;
+
+function setAddress(out: Outcome, address: ulong): void {
+	out.address_lo = address | 0;
+	out.address_hi = (address / 4294967296) | 0;
+}
+
+/** One access of a user. Above user memory si_addr is what the processor knows of it: nothing where the address is none at all. */
+function userAccess(mm: mm_struct, address: ulong, code: number, row: Row, out: Outcome): number {
+	if (address < TWO_47) {
+		const page = access(mm, address, code | PF_USER);
+		if (page < 0) setAddress(out, address);
+		return page;
+	}
+	const canonical = (row.hi[0]! >>> 0) >= 0xffff_8000;
+	out.address_lo = canonical ? row.lo[0]! : 0;
+	out.address_hi = canonical ? row.hi[0]! : 0;
+	return because(mm.machine, D.fault_kernel_address, -SIGSEGV);
+}
+
+/** One access of the kernel for a system call. @returns the page; -EFAULT as a negative number below every signal */
+function kernelAccess(mm: mm_struct, address: ulong, code: number): number {
+	if (address >= mm.arch.TASK_SIZE) return because(mm.machine, D.uaccess_not_user, EFAULT_SIGNAL);
+	const page = access(mm, address, code);
+	return page > 0 ? page : EFAULT_SIGNAL;
+}
+
+/** Does a page hold the token? If not, the outcome says what it holds. */
+function checkToken(m: Machine, page: number, address: ulong, row: Row, out: Outcome): void {
+	const {token_lo, token_hi} = m.mem_map;
+	if (out.wrong_token || (token_lo[page] === row.lo[2] && token_hi[page] === row.hi[2])) return;
+	out.wrong_token = true;
+	out.token_lo = token_lo[page]!;
+	out.token_hi = token_hi[page]!;
+	setAddress(out, address - (address & 4095));
+}
+
+/** read, write, kread, kwrite: the first address, then each further page at its start, until one cannot be reached. */
+function accessRange(mm: mm_struct, row: Row, code: number, byKernel: boolean, out: Outcome): void {
+	const m = mm.machine, {PAGE_SIZE} = mm.arch, {lo, hi, given} = row, write = (code & PF_WRITE) !== 0;
+	const start = u64(lo[0]!, hi[0]!), length = u64(lo[1]!, hi[1]!);
+	const last = start + (length === 0 ? 1 : length) - 1, token = (given & 4) !== 0;
+	const value_lo = token ? lo[2]! : 1, value_hi = token ? hi[2]! : 0;
+	let at = start;
+	do {
+		const page = byKernel ? kernelAccess(mm, at, code) : userAccess(mm, at, code, row, out);
+		if (page < 0) {
+			out.signal = byKernel ? EFAULT_SIGNAL : -page;
+			// what did not end in ok checks no token
+			out.wrong_token = false;
+			return;
+		}
+		if (write) write_token(m, page, value_lo, value_hi);
+		else if (token) checkToken(m, page, at, row, out);
+		at = at - (at & (PAGE_SIZE - 1)) + PAGE_SIZE;
+	} while (at <= last);
+}
+
+/** A recorded hardware fault: the model must fault as well, with the same error code; then the fault is answered, and nothing is tried again. */
+function recordedFault(mm: mm_struct, row: Row, out: Outcome): void {
+	const address = u64(row.lo[0]!, row.hi[0]!), code = row.lo[1]!;
+	out.error_code = wouldFault(mm, address, code & ~PF_PROT);
+	if (out.error_code !== code) return;
+	const signal = do_page_fault(mm, address, code);
+	if (signal === 0) return;
+	out.signal = (code & PF_USER) === 0 ? EFAULT_SIGNAL : signal;
+	setAddress(out, address);
+}
+
+/** A system call by its event. @param row - whose arguments begin with the call's first */
+function systemCall(m: Machine, task: task_struct, mm: mm_struct, event: number, row: Row): long {
+	const {lo, hi} = row;
+	const a0 = u64(lo[0]!, hi[0]!), a1 = u64(lo[1]!, hi[1]!), a2 = u64(lo[2]!, hi[2]!);
+	switch (event) {
+		case EVENT.remap_anon_pages:
+			if (!m.config.remap_anon_pages) return sys_ni_syscall(m, D.rap_not_built_in);
+			return sys_remap_anon_pages(task, mm, a0, a1, a2, u64(lo[3]!, hi[3]!));
+		case EVENT.madvise: return sys_madvise(mm, a0, a1, lo[2]!);
+		case EVENT.mmap: return sys_mmap(task, mm, a0, a1, lo[2]!, lo[3]!, u64(lo[5]!, hi[5]!));
+		case EVENT.munmap: return sys_munmap(mm, a0, a1);
+		case EVENT.mprotect: return sys_mprotect(mm, a0, a1, a2);
+		case EVENT.mremap: return sys_mremap(task, mm, a0, a1, a2, u64(lo[3]!, hi[3]!), u64(lo[4]!, hi[4]!));
+		case EVENT.mlock: return sys_mlock(task, mm, a0, a1);
+		case EVENT.munlock: return sys_munlock(mm, a0, a1);
+		case EVENT.mlockall: return sys_mlockall(task, mm, lo[0]!);
+		case EVENT.munlockall: return sys_munlockall(mm);
+		case EVENT.mincore: return sys_mincore(mm, a0, a1);
+		case EVENT.msync: return sys_msync(mm, a0, a1, lo[2]!);
+		case EVENT.brk: return sys_brk(task, mm, a0);
+		case EVENT.syscall: return rawSystemCall(m, task, mm, row);
+		case EVENT.remap_file_pages: return notModelled('remap_file_pages');
+		case EVENT.mbind: return notModelled('mbind');
+		case EVENT.migrate_pages: return notModelled('migrate_pages');
+		case EVENT.move_pages: return notModelled('move_pages');
+		case EVENT.uffd_register:
+		case EVENT.uffd_unregister:
+		case EVENT.uffd_move: return notModelled(`userfaultfd under revision ${m.config.revision}`);
+		default: return modelBug(`event ${event} is not a system call`);
+	}
+}
+
+const shifted = {event: 0, lo: new Int32Array(6), hi: new Int32Array(6), given: 0};
+
+/** A system call by its number in the architecture and revision of the trace. */
+function rawSystemCall(m: Machine, task: task_struct, mm: mm_struct, row: Row): long {
+	const number = u64(row.lo[0]!, row.hi[0]!), table = x86_64[m.config.revision], name = table.calls.get(number);
+	if (number > table.last) return sys_ni_syscall(m);
+	if (name === undefined) return notModelled(`system call ${number}`);
+	shifted.lo.set(row.lo.subarray(1));
+	shifted.hi.set(row.hi.subarray(1));
+	shifted.given = row.given >> 1;
+	return systemCall(m, task, mm, EVENT[name as EventName], shifted);
+}
+
+/** What a pending signal does when a system call is over. */
+function endOfSystemCall(m: Machine, task: task_struct): void {
+	if (!task.signal_pending) return;
+	const fatal = task.fatal_signal_pending;
+	task.signal_pending = false;
+	task.fatal_signal_pending = false;
+	if (fatal) do_group_exit(m, task);
+}
+
+/** The events that are system calls, or something that the kernel does inside of one. */
+function endsSystemCall(event: number): boolean {
+	return (event >= EVENT.mmap && event <= EVENT.uffd_move) || event === EVENT.kread || event === EVENT.kwrite || event === EVENT.gup;
+}
+
+/** Does the row, as far as it may throw KernelBug. */
+function run(m: Machine, task: task_struct, mm: mm_struct, row: Row, out: Outcome): void {
+	const {event, lo, hi} = row;
+	switch (event) {
+		case EVENT.read: return accessRange(mm, row, 0, false, out);
+		case EVENT.write: return accessRange(mm, row, PF_WRITE, false, out);
+		case EVENT.kread: return accessRange(mm, row, 0, true, out);
+		case EVENT.kwrite: return accessRange(mm, row, PF_WRITE, true, out);
+		case EVENT.exec: {
+			const page = userAccess(mm, u64(lo[0]!, hi[0]!), PF_INSTR, row, out);
+			if (page < 0) out.signal = -page;
+			return;
+		}
+		case EVENT.fault: return recordedFault(mm, row, out);
+		case EVENT.gup:
+			out.ret = gup(task, mm, page_down(mm, u64(lo[0]!, hi[0]!)), u64(lo[1]!, hi[1]!), lo[2] !== 0);
+			return;
+		case EVENT.fork: return runFork(m, task, out);
+		case EVENT.thread:
+			thread(m, task, out.child);
+			out.ret = out.child;
+			return;
+		case EVENT.exit: return do_exit(m, task);
+		case EVENT.swap_out: return swap_out(mm, page_down(mm, u64(lo[0]!, hi[0]!)), endOfRange(mm, row));
+		case EVENT.swap_in: return force_swapin_readahead(mm, page_down(mm, u64(lo[0]!, hi[0]!)), endOfRange(mm, row));
+		case EVENT.referenced:
+			out.ret = referenced(mm, page_down(mm, u64(lo[0]!, hi[0]!)));
+			return;
+		case EVENT.signal:
+			task.signal_pending = true;
+			if (lo[1] === 1) task.fatal_signal_pending = true;
+			return;
+		case EVENT.file: return notModelled('files');
+		case EVENT.shm: return notModelled('shared memory');
+		case EVENT.chardev: return notModelled('character devices');
+		case EVENT.ksm_scan: return notModelled('KSM');
+		case EVENT.collapse: return notModelled('khugepaged');
+		case EVENT.split: return notModelled('huge pages');
+		case EVENT.migrate: return notModelled('migration');
+		case EVENT.numa_hint: return notModelled('NUMA balancing');
+		default:
+			out.ret = systemCall(m, task, mm, event, row);
+	}
+}
+
+/** @model A signal that is pending at fork makes the kernel begin it again once the signal is delivered. A fatal one leaves nobody to fork. */
+function runFork(m: Machine, task: task_struct, out: Outcome): void {
+	if (task.fatal_signal_pending) notModelled('fork with a fatal signal pending');
+	const child = fork(m, task, out.child);
+	out.ret = typeof child === 'number' ? child : out.child;
+}
+
+/** The end of the range of a row that begins in a page and has a length. */
+function endOfRange(mm: mm_struct, row: Row): ulong {
+	const length = u64(row.lo[1]!, row.hi[1]!);
+	return PAGE_ALIGN(mm, u64(row.lo[0]!, row.hi[0]!) + (length === 0 ? 1 : length));
+}
+
+/**
+ * Does what a row says, and what follows from it for its task.
+ *
+ * @param out - is filled in; `child` holds the number that a new task gets
+ * @throws NotModelledError, OutOfFrames, ModelBug
+ */
+export function dispatch(m: Machine, task: task_struct, row: Row, out: Outcome): void {
+	m.nr_decided = 0;
+	out.ret = 0;
+	out.signal = 0;
+	out.wrong_token = false;
+	out.bug = null;
+	out.error_code = -1;
+	try {
+		run(m, task, task.mm!, row, out);
+	} catch (error) {
+		if (!(error instanceof KernelBug)) throw error;
+		out.bug = error.message;
+		return;
+	}
+	if (out.ret === HANG || out.signal === OOM) do_group_exit(m, task);
+	else if (endsSystemCall(row.event)) endOfSystemCall(m, task);
+}
+
+/** fail_alloc: an allocation of that kind fails, after so many that succeed. @returns false for a kind that is not known */
+export function failAllocation(m: Machine, kind: string, succeed: number): boolean {
+	const index = (failKinds as readonly string[]).indexOf(kind);
+	if (index < 0) return false;
+	m.failing[index] = succeed;
+	return true;
+}

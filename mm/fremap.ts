@@ -1,0 +1,256 @@
+import {EAGAIN, EINTR, EINVAL, ENOMEM} from '../include/asm-generic/errno.ts';
+import {is_swap_pte, pmd_none, pmd_trans_huge, pte_clear, pte_mkdirty, pte_none, pte_offset, pte_pfn, pte_present, pte_same,
+	pte_to_swp_entry, ptep_get, set_pte_at, table_of} from '../include/asm-generic/pgtable.ts';
+import {moving} from '../include/asm-generic/mman-common.ts';
+import {BUG, modelBug, notModelled} from '../include/linux/bug.ts';
+import {because, D, decide} from '../include/linux/decisions.ts';
+import {anon_vma_lock_write, anon_vma_unlock_write, down_read, lock_page, may_interleave, spin_lock, spin_lock_nested, spin_unlock, unlock_page,
+	up_read} from '../include/linux/lockdep.ts';
+import {get_page, linear_page_index, offset_in_page, page_down, page_mapcount, PageAnon, set_page_index, vma_test, VM_LOCKED, VM_SHARED,
+	wrap} from '../include/linux/mm.ts';
+import type {mm_struct, task_struct, vm_area_struct} from '../include/linux/mm_types.ts';
+import {HANG, type errno_t, type long, type pfn_t, type ptep_t, type pteval_t, type ulong} from '../include/linux/types.ts';
+import {__pte_alloc, maybe_mkwrite, mk_pte, pmd_alloc, vm_normal_page} from './memory.ts';
+import {find_vma} from './mmap.ts';
+import {put_page} from './page_alloc.ts';
+import {anon_vma_prepare, mm_find_pmd, page_get_anon_vma, put_anon_vma} from './rmap.ts';
+import {swp_entry_swapcount} from './swapfile.ts';
+
+const {RAP_ALLOW_SRC_HOLES} = moving;
+
+/**
+ * Takes the locks of two pte tables, the lower one first, so that two callers with the same tables cannot wait for each other.
+ *
+ * @source mm/fremap.c:double_pt_lock() - P; 2013-05: I
+ */
+export function double_pt_lock(table1: number, table2: number): void {
+	spin_lock(Math.min(table1, table2));
+	if (table1 !== table2) spin_lock_nested(Math.max(table1, table2));
+}
+
+/** @source mm/fremap.c:double_pt_unlock() - P; 2013-05: I */
+export function double_pt_unlock(table1: number, table2: number): void {
+	spin_unlock(table1);
+	if (table1 !== table2) spin_unlock(table2);
+}
+
+/**
+ * Moves the page of a present source entry: it takes the anon_vma and the index of the destination. The new entry is dirty, young and as writable as
+ * its vma, whatever the old one was. The page's mark of mlock and its place in the swap cache stay with it.
+ *
+ * @returns 0; `rev.src_shared`; -EAGAIN, with nothing changed
+ * @source mm/fremap.c:remap_anon_pages_pte(), the branch of pte_present() - P; 2013-05: I
+ */
+function movePage(mm: mm_struct, dst_vma: vm_area_struct, dst_addr: ulong, dst_pte: ptep_t, src_pte: ptep_t, orig_src_pte: pteval_t,
+	src_frame: pfn_t): errno_t {
+	const m = mm.machine, {rev} = mm, dst_table = table_of(m, dst_pte), src_table = table_of(m, src_pte);
+	spin_lock(src_table);
+	if (!pte_same(m, src_pte, orig_src_pte, src_frame)) {
+		spin_unlock(src_table);
+		return because(m, D.rap_src_changed, -EAGAIN);
+	}
+	const src_page = vm_normal_page(m, src_pte, orig_src_pte);
+	if (src_page === 0 || !PageAnon(m, src_page)) {
+		spin_unlock(src_table);
+		return because(m, D.rap_src_not_anon, rev.src_shared);
+	}
+	if (page_mapcount(m, src_page) !== 1) {
+		spin_unlock(src_table);
+		return because(m, D.rap_src_mapped_twice, rev.src_shared);
+	}
+	get_page(m, src_page);
+	spin_unlock(src_table);
+	may_interleave('remap_anon_pages_pte: page pinned, before the page lock');
+	lock_page(src_page);
+	const src_anon_vma = page_get_anon_vma(m, src_page);
+	if (src_anon_vma === null) {
+		unlock_page(src_page);
+		put_page(m, src_page);
+		return because(m, D.rap_src_no_anon_vma, -EAGAIN);
+	}
+	anon_vma_lock_write(src_anon_vma);
+	may_interleave('remap_anon_pages_pte: before both page-table locks');
+	double_pt_lock(dst_table, src_table);
+	if (!pte_same(m, src_pte, orig_src_pte, src_frame) || !pte_none(ptep_get(m, dst_pte)) || page_mapcount(m, src_page) !== 1) {
+		double_pt_unlock(dst_table, src_table);
+		anon_vma_unlock_write(src_anon_vma);
+		put_anon_vma(m, src_anon_vma);
+		unlock_page(src_page);
+		put_page(m, src_page);
+		return because(m, D.rap_raced, -EAGAIN);
+	}
+	if (!PageAnon(m, src_page)) BUG('!PageAnon(src_page)');
+	put_page(m, src_page);
+	m.mem_map.mapping[src_page] = dst_vma.anon_vma!.id;
+	set_page_index(m, src_page, linear_page_index(dst_vma, dst_addr));
+	// the processor may have set a bit since the entry was compared: in the kernel that is a BUG(), here there is no other processor
+	pte_clear(m, src_pte);
+	set_pte_at(m, dst_pte, maybe_mkwrite(pte_mkdirty(m, mk_pte(dst_vma)), dst_vma), src_page);
+	double_pt_unlock(dst_table, src_table);
+	anon_vma_unlock_write(src_anon_vma);
+	put_anon_vma(m, src_anon_vma);
+	unlock_page(src_page);
+	return because(m, D.rap_page_moved, 0);
+}
+
+/**
+ * Moves a swap entry as it is. A page of it in the swap cache is left alone: its mapping and index stay those of the source.
+ *
+ * @returns 0; `rev.src_shared`; -EAGAIN, with nothing changed
+ * @source mm/fremap.c:remap_anon_pages_pte(), the branch of swap entries - P; 2013-05: I
+ */
+function moveSwapEntry(mm: mm_struct, dst_pte: ptep_t, src_pte: ptep_t, orig_src_pte: pteval_t): errno_t {
+	const m = mm.machine, dst_table = table_of(m, dst_pte), src_table = table_of(m, src_pte);
+	if (!is_swap_pte(orig_src_pte)) return modelBug('an entry that is neither present nor a swap entry');
+	const entry = pte_to_swp_entry(m, src_pte);
+	if (swp_entry_swapcount(m, entry) !== 1) return because(m, D.rap_swap_shared, mm.rev.src_shared);
+	may_interleave('remap_anon_pages_pte: before both page-table locks');
+	double_pt_lock(dst_table, src_table);
+	if (!pte_same(m, src_pte, orig_src_pte, entry) || !pte_none(ptep_get(m, dst_pte)) || swp_entry_swapcount(m, entry) !== 1) {
+		double_pt_unlock(dst_table, src_table);
+		return because(m, D.rap_swap_raced, -EAGAIN);
+	}
+	pte_clear(m, src_pte);
+	set_pte_at(m, dst_pte, orig_src_pte, entry);
+	double_pt_unlock(dst_table, src_table);
+	return because(m, D.rap_swap_moved, 0);
+}
+
+/**
+ * Moves what one source entry holds to one destination entry.
+ *
+ * @param dst_addr - bytes, page-aligned; its page table exists, as does that of the source
+ * @returns 0, also for a hole that is allowed; `rev.dst_mapped`, `rev.src_hole`, `rev.src_shared`; -EAGAIN to try again; with nothing changed
+ * @source mm/fremap.c:remap_anon_pages_pte() - P; 2013-05: I
+ * @model Other tasks can run only at the points named with may_interleave(), which are free in a replay; after one, everything is looked at again, as in
+ * the kernel. Nonlinear and migration entries come with their issues.
+ */
+function remap_anon_pages_pte(mm: mm_struct, dst_vma: vm_area_struct, dst_addr: ulong, dst_pte: ptep_t, src_pte: ptep_t, flags: number): errno_t {
+	const m = mm.machine, {rev} = mm, dst_table = table_of(m, dst_pte), src_table = table_of(m, src_pte);
+	spin_lock(dst_table);
+	const orig_dst_pte = ptep_get(m, dst_pte);
+	spin_unlock(dst_table);
+	may_interleave('remap_anon_pages_pte: destination read, lock dropped');
+	if (!pte_none(orig_dst_pte)) return because(m, D.rap_dst_mapped, rev.dst_mapped);
+	spin_lock(src_table);
+	const orig_src_pte = ptep_get(m, src_pte), src_frame = pte_pfn(m, src_pte);
+	spin_unlock(src_table);
+	may_interleave('remap_anon_pages_pte: source read, lock dropped');
+	if (pte_none(orig_src_pte)) {
+		if ((flags & RAP_ALLOW_SRC_HOLES) === 0) return because(m, D.rap_src_hole, rev.src_hole);
+		return because(m, D.rap_src_hole_allowed, 0);
+	}
+	return pte_present(orig_src_pte)
+		? movePage(mm, dst_vma, dst_addr, dst_pte, src_pte, orig_src_pte, src_frame)
+		: moveSwapEntry(mm, dst_pte, src_pte, orig_src_pte);
+}
+
+/**
+ * One turn of the call's loop: the page tables of one page on both sides, then the page.
+ *
+ * @returns as remap_anon_pages_pte; -ENOMEM for page tables
+ * @source mm/fremap.c:remap_anon_pages() - P; 2013-05: I
+ * @model A huge page on either side is not modelled yet.
+ */
+function remapOne(mm: mm_struct, dst_vma: vm_area_struct, dst_addr: ulong, src_addr: ulong, flags: number): errno_t {
+	const m = mm.machine, {rev} = mm, holes = (flags & RAP_ALLOW_SRC_HOLES) !== 0;
+	let src_pmd = mm_find_pmd(mm, src_addr);
+	if (src_pmd < 0) {
+		if (!holes) return because(m, D.rap_src_no_pmd, rev.src_hole);
+		decide(m, D.rap_src_no_pmd_allowed);
+		src_pmd = pmd_alloc(mm, src_addr);
+		if (src_pmd < 0) return because(m, D.rap_src_pmd_nomem, -ENOMEM);
+	}
+	const dst_pmd = pmd_alloc(mm, dst_addr);
+	if (dst_pmd < 0) return because(m, D.rap_dst_pmd_nomem, -ENOMEM);
+	const dst_empty = pmd_none(m, dst_pmd);
+	if (pmd_trans_huge(m, dst_pmd) || pmd_trans_huge(m, src_pmd)) return notModelled('remap_anon_pages of huge pages');
+	if (pmd_none(m, src_pmd)) {
+		if (!holes) return because(m, D.rap_src_pmd_none, rev.src_hole);
+		if (__pte_alloc(mm, src_pmd) !== 0) return because(m, D.rap_src_pte_nomem, -ENOMEM);
+	}
+	if (dst_empty && pmd_none(m, dst_pmd) && __pte_alloc(mm, dst_pmd) !== 0) return because(m, D.rap_dst_pte_nomem, -ENOMEM);
+	return remap_anon_pages_pte(mm, dst_vma, dst_addr, pte_offset(mm, dst_pmd, dst_addr), pte_offset(mm, src_pmd, src_addr), flags);
+}
+
+/**
+ * The vma that holds one side of the call: private, and the whole range in it.
+ *
+ * @returns null where the call is -EINVAL
+ */
+function vmaOfSide(mm: mm_struct, start: ulong, len: ulong, no_vma: number, shared: number, outside: number): vm_area_struct | null {
+	const m = mm.machine, vma = find_vma(mm, start);
+	if (vma === null) decide(m, no_vma);
+	else if (vma_test(vma, VM_SHARED)) decide(m, shared);
+	else if (start < vma.vm_start || start + len > vma.vm_end) decide(m, outside);
+	else return vma;
+	return null;
+}
+
+/**
+ * Moves the pages of a range, page by page, with the mmap_sem held for reading.
+ *
+ * @returns what the system call returns
+ */
+function remapRange(task: task_struct, mm: mm_struct, dst_start: ulong, src_start: ulong, len: ulong, flags: number): long {
+	const m = mm.machine, {rev} = mm, {PAGE_SIZE} = mm.arch;
+	const src_vma = vmaOfSide(mm, src_start, len, D.rap_src_no_vma, D.rap_src_vma_shared, D.rap_src_outside_vma);
+	if (src_vma === null) return -EINVAL;
+	const dst_vma = vmaOfSide(mm, dst_start, len, D.rap_dst_no_vma, D.rap_dst_vma_shared, D.rap_dst_outside_vma);
+	if (dst_vma === null) return -EINVAL;
+	if (src_vma.vm_page_prot !== dst_vma.vm_page_prot) return because(m, D.rap_prot_differs, -EINVAL);
+	if (vma_test(src_vma, VM_LOCKED) !== vma_test(dst_vma, VM_LOCKED)) return because(m, D.rap_mlock_differs, -EINVAL);
+	if (anon_vma_prepare(dst_vma) !== 0) return because(m, D.rap_no_anon_vma, -ENOMEM);
+	let moved = 0, err = 0;
+	while (moved < len) {
+		err = remapOne(mm, dst_vma, dst_start + moved, src_start + moved, flags);
+		may_interleave('remap_anon_pages: between two pages');
+		if (err === 0) moved += PAGE_SIZE;
+		if (err !== 0 && err !== -EAGAIN) break;
+		if (task.fatal_signal_pending || (rev.any_signal_interrupts && task.signal_pending)) {
+			err = because(m, D.rap_interrupted, -EINTR);
+			break;
+		}
+		// nothing else runs in a replay, so what has to be tried again once has to be for ever
+		if (err === -EAGAIN) return HANG;
+	}
+	if (!rev.returns_bytes) return err;
+	if (moved > 0 && err !== 0) decide(m, D.rap_short);
+	return moved > 0 ? moved : err;
+}
+
+/**
+ * Moves the anonymous pages of a range to a range of holes. Strict: it stops at the first page that is not as it should be.
+ *
+ * The errors, in the order in which they win: -EINVAL for arguments, source, destination, rights, mlock; -ENOMEM; then, page by page, what
+ * remap_anon_pages_pte() says. A move prepares the anon_vma and the page tables of the destination even if its first page fails.
+ *
+ * @param flags - all 64 bits; the posting of 2013 has no such argument
+ * @returns `rev.returns_bytes`: the bytes moved, also if fewer than asked, or the error if none; otherwise 0 or the error
+ * @source mm/fremap.c:remap_anon_pages() - P; 2013-05: I
+ */
+export function sys_remap_anon_pages(task: task_struct, mm: mm_struct, dst_start_: ulong, src_start_: ulong, len_: ulong, flags_: ulong): long {
+	const m = mm.machine, {rev} = mm;
+	let dst_start = dst_start_, src_start = src_start_, len = len_, flags = 0;
+	if (rev.rounds_down) {
+		dst_start = page_down(mm, dst_start);
+		src_start = page_down(mm, src_start);
+		len = page_down(mm, len);
+		if (dst_start !== dst_start_ || src_start !== src_start_ || len !== len_) decide(m, D.rap_rounded_down);
+	} else {
+		if (offset_in_page(mm, src_start)) return because(m, D.rap_src_unaligned, -EINVAL);
+		if (offset_in_page(mm, dst_start)) return because(m, D.rap_dst_unaligned, -EINVAL);
+		if (offset_in_page(mm, len)) return because(m, D.rap_len_unaligned, -EINVAL);
+	}
+	if (rev.takes_flags) {
+		if (flags_ > RAP_ALLOW_SRC_HOLES) return because(m, D.rap_unknown_flags, -EINVAL);
+		flags = flags_;
+	}
+	if (wrap(mm, src_start + len) <= src_start) return because(m, D.rap_src_wraps, -EINVAL);
+	if (wrap(mm, dst_start + len) <= dst_start) return because(m, D.rap_dst_wraps, -EINVAL);
+	down_read(mm);
+	const ret = remapRange(task, mm, dst_start, src_start, len, flags);
+	up_read(mm);
+	return ret;
+}
+
