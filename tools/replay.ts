@@ -16,7 +16,7 @@ import {json} from './lib/formats/json.ts';
 import {junit} from './lib/formats/junit.ts';
 import {tap} from './lib/formats/tap.ts';
 import {text} from './lib/formats/text.ts';
-import {hex} from './lib/observe.ts';
+import {hex} from '../kernel/observe.ts';
 import type {Status, TraceReport} from './lib/report.ts';
 import type {TraceReader} from './lib/scan.ts';
 import {type Onlooker, readerFor, Session, type SessionOptions} from './lib/session.ts';

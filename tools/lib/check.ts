@@ -9,7 +9,7 @@ import {isVmFlagsWord, permissions, rss, show_smap_vma_flags, shownStart} from '
 import {vmstat} from '../../mm/vmstat.ts';
 import {find_vma} from '../../mm/mmap.ts';
 import type {Bindings, Kind} from './bind.ts';
-import {describe, formatWords, hex, joinWords, newPageState, NUMBERS, observe, type PageState, WORD_BIT, WORDS} from './observe.ts';
+import {describe, formatWords, hex, joinWords, newPageState, NUMBERS, observe, type PageState, WORD_BIT, WORDS} from '../../kernel/observe.ts';
 import {bytesEqual, FIELD, parseInteger, SymbolTable, type TraceReader} from './scan.ts';
 
 /** What a row has and the model has not. */

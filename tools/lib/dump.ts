@@ -5,7 +5,7 @@ import type {mm_struct} from '../../include/linux/mm_types.ts';
 import {walkPmds} from '../../mm/memory.ts';
 import {permissions, rss, show_smap_vma_flags, shownStart, vmas} from '../../mm/task_mmu.ts';
 import {forEachPte} from '../../mm/vmscan.ts';
-import {describe, formatWords, hex, newPageState, observe} from './observe.ts';
+import {describe, formatWords, hex, newPageState, observe} from '../../kernel/observe.ts';
 
 /** Address and entry of a line, without its frame, by which alike neighbours are found. */
 interface Run {

@@ -5,7 +5,7 @@ import {find_vma} from '../../mm/mmap.ts';
 import {permissions, rss, show_smap_vma_flags, shownStart} from '../../mm/task_mmu.ts';
 import {vmstat} from '../../mm/vmstat.ts';
 import type {Mismatch} from './check.ts';
-import {hex, newPageState, observe, type PageState, WORD_BIT, WORDS} from './observe.ts';
+import {hex, newPageState, observe, type PageState, WORD_BIT, WORDS} from '../../kernel/observe.ts';
 import {type Difference, type Reason, reasonsOf, type RowOfTrace, type Surroundings} from './report.ts';
 import {FIELD, type TraceReader} from './scan.ts';
 import {type Onlooker, readerFor, Session, type SessionOptions} from './session.ts';

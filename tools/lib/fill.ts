@@ -9,7 +9,7 @@ import type {Kind} from './bind.ts';
 import {formatReturn, formatSignal} from './check.ts';
 import {TraceError} from './errors.ts';
 import {rowText} from './explain.ts';
-import {describe, hex, newPageState, observe, type PageState, WORD_BIT} from './observe.ts';
+import {describe, hex, newPageState, observe, type PageState, WORD_BIT} from '../../kernel/observe.ts';
 import {FIELD, type TraceReader} from './scan.ts';
 import type {Session} from './session.ts';
 

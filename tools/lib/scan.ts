@@ -1,6 +1,6 @@
 import {parse} from 'csv-parse/sync';
 import {NotModelled, TraceError, quoted} from './errors.ts';
-import {EVENT, EVENTS, type ArgumentKind} from './events.ts';
+import {EVENT, EVENTS, type ArgumentKind} from '../../kernel/events.ts';
 
 /** The columns that mean something, and the index of each in `fieldStart` and `fieldEnd`. */
 export const FIELD = {a0: 0, a1: 1, a2: 2, a3: 3, a4: 4, a5: 5, result: 6, event: 7, task: 8} as const;
@@ -374,7 +374,7 @@ export class TraceReader {
 		return !this.stopped;
 	}
 
-	/** Ends the input: reads a last line that has no line end, and finds out whether there was a header. Without effect once the handler has asked to stop. */
+	/** Ends the input: reads a last line without line end, and demands that there was a header. Without effect once the handler has asked to stop. */
 	end(): void {
 		if (this.stopped) return;
 		if (this.carried > 0) this.readLastLine();
@@ -773,7 +773,8 @@ export class TraceReader {
 	}
 
 	/**
-	 * Looks on for the end of the record carried; `carryState` keeps what has been seen of it. What is wrong with the record is found when it is read as a whole.
+	 * Looks on for the end of the record carried; `carryState` keeps what has been seen of it. What is wrong with it is found
+	 * when it is read as a whole.
 	 *
 	 * @returns behind the record's line end; -1: not in this chunk
 	 */
@@ -820,7 +821,8 @@ export class TraceReader {
 	}
 
 	private failTooLong(): never {
-		throw new TraceError(this.file, this.line, 1, `a record of at most ${this.maxLine} bytes`, this.isQuoted ? 'a longer one with quotes' : 'a longer one');
+		const found = this.isQuoted ? 'a longer one with quotes' : 'a longer one';
+		throw new TraceError(this.file, this.line, 1, `a record of at most ${this.maxLine} bytes`, found);
 	}
 }
 

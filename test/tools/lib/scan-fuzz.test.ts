@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {CsvError, parse, type Options} from 'csv-parse/sync';
 import {TraceError} from '../../../tools/lib/errors.ts';
-import {EVENT, EVENTS, type ArgumentKind, type EventName} from '../../../tools/lib/events.ts';
+import {EVENT, EVENTS, type ArgumentKind, type EventName} from '../../../kernel/events.ts';
 import {FIELD, SymbolTable, TraceReader} from '../../../tools/lib/scan.ts';
 
 type FieldName = keyof typeof FIELD;
@@ -19,7 +19,9 @@ type Outcome = readonly Row[] | 'refused';
 // The reference: csv-parse, and the contract's rules for files and fields written a second time, with strings and BigInt
 
 const DELIMITERS = {record_delimiter: ['\n', '\r\n']} satisfies Options;
-const REFERENCE = {...DELIMITERS, comment: '#', comment_no_infix: true, relax_column_count_less: true, skip_empty_lines: true, bom: true, info: true} satisfies Options;
+const REFERENCE = {
+	...DELIMITERS, comment: '#', comment_no_infix: true, relax_column_count_less: true, skip_empty_lines: true, bom: true, info: true,
+} satisfies Options;
 
 /** The reference refuses the trace. */
 class Refused extends Error {}
@@ -57,7 +59,10 @@ interface CsvRecord {
 	readonly fields: readonly string[];
 }
 
-/** Reads all records; csv-parse throws where it throws. Its own count of lines takes a quoted CR LF for two, so lines are counted up to the byte that it reports. */
+/**
+ * Reads all records; csv-parse throws where it throws. Its own count of lines takes a quoted CR LF for two, so lines are counted up to
+ * the byte that it reports.
+ */
 function csvRecords(text: string): CsvRecord[] {
 	const bytes = Buffer.from(text);
 	let from = 0, line = 1;
@@ -334,7 +339,8 @@ test('random files give the same rows and the same error however they are cut, w
 	for (let seed = FIRST_SEED; seed < FIRST_SEED + FILES; seed++) {
 		const random = new Random(seed), bytes = randomFile(random), maxLine = 1 + random.below(100);
 		const {history} = scan(bytes, [], SYMBOLS, maxLine), cuts = randomCuts(random, bytes.length);
-		t.deepEqual(scan(bytes, cuts, SYMBOLS, maxLine).history, history, `SCAN_SEED=${seed}: ${JSON.stringify(bytes.toString())}, cut at ${cuts}, maxLine ${maxLine}`);
+		const about = `SCAN_SEED=${seed}: ${JSON.stringify(bytes.toString())}, cut at ${cuts}, maxLine ${maxLine}`;
+		t.deepEqual(scan(bytes, cuts, SYMBOLS, maxLine).history, history, about);
 	}
 });
 

@@ -1,10 +1,10 @@
 import {pmd_none, pmd_trans_huge, pmd_walk, pte_dirty, pte_none, pte_offset, pte_pfn, pte_present, pte_special, pte_swp_soft_dirty, pte_write, pte_young,
-	ptep_get} from '../../include/asm-generic/pgtable.ts';
-import {_PAGE_SOFT_DIRTY} from '../../arch/x86/pgtable.ts';
-import {notModelled} from '../../include/linux/bug.ts';
-import {page_index, page_mapcount, PageAnon, PageMlocked, PageSwapCache} from '../../include/linux/mm.ts';
-import type {mm_struct} from '../../include/linux/mm_types.ts';
-import {TWO_32, type ulong} from '../../include/linux/types.ts';
+	ptep_get} from '../include/asm-generic/pgtable.ts';
+import {_PAGE_SOFT_DIRTY} from '../arch/x86/pgtable.ts';
+import {notModelled} from '../include/linux/bug.ts';
+import {page_index, page_mapcount, PageAnon, PageMlocked, PageSwapCache} from '../include/linux/mm.ts';
+import type {mm_struct} from '../include/linux/mm_types.ts';
+import {TWO_32, type ulong} from '../include/linux/types.ts';
 
 // What is at an address, in the words of the trace format
 
