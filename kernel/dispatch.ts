@@ -18,7 +18,7 @@ import {sys_mremap} from '../mm/mremap.ts';
 import {sys_msync} from '../mm/msync.ts';
 import {write_token} from '../mm/page_alloc.ts';
 import {referenced, swap_out} from '../mm/vmscan.ts';
-import {EVENT, type EventName} from './events.ts';
+import {EVENT, EVENTS, type EventName} from './events.ts';
 import {do_exit, do_group_exit, fork, thread} from './fork.ts';
 import {sys_ni_syscall} from './sys_ni.ts';
 
@@ -99,7 +99,7 @@ function checkToken(m: Machine, page: number, address: ulong, row: Row, out: Out
 }
 
 /** read, write, kread, kwrite: the first address, then each further page at its start, until one cannot be reached. */
-function accessRange(mm: mm_struct, row: Row, code: number, byKernel: boolean, out: Outcome): void {
+function accessRange(mm: mm_struct, row: Row, code: number, byKernel: boolean, out: Outcome): long {
 	const m = mm.machine, {PAGE_SIZE} = mm.arch, {lo, hi, given} = row, write = (code & PF_WRITE) !== 0;
 	const start = u64(lo[0]!, hi[0]!), length = u64(lo[1]!, hi[1]!);
 	const last = start + (length === 0 ? 1 : length) - 1, token = (given & 4) !== 0;
@@ -111,68 +111,75 @@ function accessRange(mm: mm_struct, row: Row, code: number, byKernel: boolean, o
 			out.signal = byKernel ? EFAULT_SIGNAL : -page;
 			// what did not end in ok checks no token
 			out.wrong_token = false;
-			return;
+			return 0;
 		}
 		if (write) write_token(m, page, value_lo, value_hi);
 		else if (token) checkToken(m, page, at, row, out);
 		at = at - (at & (PAGE_SIZE - 1)) + PAGE_SIZE;
 	} while (at <= last);
+	return 0;
 }
 
 /** A recorded hardware fault: the model must fault as well, with the same error code; then the fault is answered, and nothing is tried again. */
-function recordedFault(mm: mm_struct, row: Row, out: Outcome): void {
-	const address = u64(row.lo[0]!, row.hi[0]!), code = row.lo[1]!;
+function recordedFault(mm: mm_struct, row: Row, out: Outcome): long {
+	const address = arg(row, 0), code = row.lo[1]!;
 	out.error_code = wouldFault(mm, address, code & ~PF_PROT);
-	if (out.error_code !== code) return;
+	if (out.error_code !== code) return 0;
 	const signal = do_page_fault(mm, address, code);
-	if (signal === 0) return;
+	if (signal === 0) return 0;
 	out.signal = (code & PF_USER) === 0 ? EFAULT_SIGNAL : signal;
 	setAddress(out, address);
+	return 0;
 }
 
-/** A system call by its event. @param row - whose arguments begin with the call's first */
-function systemCall(m: Machine, task: task_struct, mm: mm_struct, event: number, row: Row): long {
-	const {lo, hi} = row;
-	const a0 = u64(lo[0]!, hi[0]!), a1 = u64(lo[1]!, hi[1]!), a2 = u64(lo[2]!, hi[2]!);
-	switch (event) {
-		case EVENT.remap_anon_pages:
-			if (!m.config.remap_anon_pages) return sys_ni_syscall(m, D.rap_not_built_in);
-			return sys_remap_anon_pages(task, mm, a0, a1, a2, u64(lo[3]!, hi[3]!));
-		case EVENT.madvise: return sys_madvise(mm, a0, a1, lo[2]!);
-		case EVENT.mmap: return sys_mmap(task, mm, a0, a1, lo[2]!, lo[3]!, u64(lo[5]!, hi[5]!));
-		case EVENT.munmap: return sys_munmap(mm, a0, a1);
-		case EVENT.mprotect: return sys_mprotect(mm, a0, a1, a2);
-		case EVENT.mremap: return sys_mremap(task, mm, a0, a1, a2, u64(lo[3]!, hi[3]!), u64(lo[4]!, hi[4]!));
-		case EVENT.mlock: return sys_mlock(task, mm, a0, a1);
-		case EVENT.munlock: return sys_munlock(mm, a0, a1);
-		case EVENT.mlockall: return sys_mlockall(task, mm, lo[0]!);
-		case EVENT.munlockall: return sys_munlockall(mm);
-		case EVENT.mincore: return sys_mincore(mm, a0, a1);
-		case EVENT.msync: return sys_msync(mm, a0, a1, lo[2]!);
-		case EVENT.brk: return sys_brk(task, mm, a0);
-		case EVENT.syscall: return rawSystemCall(m, task, mm, row);
-		case EVENT.remap_file_pages: return notModelled('remap_file_pages');
-		case EVENT.mbind: return notModelled('mbind');
-		case EVENT.migrate_pages: return notModelled('migrate_pages');
-		case EVENT.move_pages: return notModelled('move_pages');
-		case EVENT.uffd_register:
-		case EVENT.uffd_unregister:
-		case EVENT.uffd_move: return notModelled(`userfaultfd under revision ${m.config.revision}`);
-		default: return modelBug(`event ${event} is not a system call`);
-	}
+/** Does what a row says. @returns what a call returned; 0 for everything else */
+interface Handler {
+	(m: Machine, task: task_struct, mm: mm_struct, row: Row, out: Outcome): long;
 }
+
+/** Argument i of a row. */
+function arg({lo, hi}: Row, i: number): ulong {
+	return u64(lo[i]!, hi[i]!);
+}
+
+// The system calls, with their arguments in the kernel's order. An int is the low word.
+const systemCalls: Partial<Record<EventName, Handler>> = {
+	mmap: (_m, task, mm, row) => sys_mmap(task, mm, arg(row, 0), arg(row, 1), row.lo[2]!, row.lo[3]!, arg(row, 5)),
+	munmap: (_m, _task, mm, row) => sys_munmap(mm, arg(row, 0), arg(row, 1)),
+	mprotect: (_m, _task, mm, row) => sys_mprotect(mm, arg(row, 0), arg(row, 1), arg(row, 2)),
+	mremap: (_m, task, mm, row) => sys_mremap(task, mm, arg(row, 0), arg(row, 1), arg(row, 2), arg(row, 3), arg(row, 4)),
+	madvise: (_m, _task, mm, row) => sys_madvise(mm, arg(row, 0), arg(row, 1), row.lo[2]!),
+	mlock: (_m, task, mm, row) => sys_mlock(task, mm, arg(row, 0), arg(row, 1)),
+	munlock: (_m, _task, mm, row) => sys_munlock(mm, arg(row, 0), arg(row, 1)),
+	mlockall: (_m, task, mm, row) => sys_mlockall(task, mm, row.lo[0]!),
+	munlockall: (_m, _task, mm) => sys_munlockall(mm),
+	mincore: (_m, _task, mm, row) => sys_mincore(mm, arg(row, 0), arg(row, 1)),
+	msync: (_m, _task, mm, row) => sys_msync(mm, arg(row, 0), arg(row, 1), row.lo[2]!),
+	brk: (_m, task, mm, row) => sys_brk(task, mm, arg(row, 0)),
+	remap_file_pages: () => notModelled('remap_file_pages'),
+	remap_anon_pages(m, task, mm, row) {
+		if (!m.config.remap_anon_pages) return sys_ni_syscall(m, D.rap_not_built_in);
+		return sys_remap_anon_pages(task, mm, arg(row, 0), arg(row, 1), arg(row, 2), arg(row, 3));
+	},
+	mbind: () => notModelled('mbind'),
+	migrate_pages: () => notModelled('migrate_pages'),
+	move_pages: () => notModelled('move_pages'),
+	uffd_register: m => notModelled(`userfaultfd under revision ${m.config.revision}`),
+	uffd_unregister: m => notModelled(`userfaultfd under revision ${m.config.revision}`),
+	uffd_move: m => notModelled(`userfaultfd under revision ${m.config.revision}`),
+};
 
 const shifted = {event: 0, lo: new Int32Array(6), hi: new Int32Array(6), given: 0};
 
 /** A system call by its number in the architecture and revision of the trace. */
-function rawSystemCall(m: Machine, task: task_struct, mm: mm_struct, row: Row): long {
-	const number = u64(row.lo[0]!, row.hi[0]!), table = x86_64[m.config.revision], name = table.calls.get(number);
+function rawSystemCall(m: Machine, task: task_struct, mm: mm_struct, row: Row, out: Outcome): long {
+	const number = arg(row, 0), table = x86_64[m.config.revision], name = table.calls.get(number);
 	if (number > table.last) return sys_ni_syscall(m);
 	if (name === undefined) return notModelled(`system call ${number}`);
 	shifted.lo.set(row.lo.subarray(1));
 	shifted.hi.set(row.hi.subarray(1));
 	shifted.given = row.given >> 1;
-	return systemCall(m, task, mm, EVENT[name as EventName], shifted);
+	return systemCalls[name as EventName]!(m, task, mm, shifted, out);
 }
 
 /** What a pending signal does when a system call is over. */
@@ -189,62 +196,67 @@ function endsSystemCall(event: number): boolean {
 	return (event >= EVENT.mmap && event <= EVENT.uffd_move) || event === EVENT.kread || event === EVENT.kwrite || event === EVENT.gup;
 }
 
-/** Does the row, as far as it may throw KernelBug. */
-function run(m: Machine, task: task_struct, mm: mm_struct, row: Row, out: Outcome): void {
-	const {event, lo, hi} = row;
-	switch (event) {
-		case EVENT.read: return accessRange(mm, row, 0, false, out);
-		case EVENT.write: return accessRange(mm, row, PF_WRITE, false, out);
-		case EVENT.kread: return accessRange(mm, row, 0, true, out);
-		case EVENT.kwrite: return accessRange(mm, row, PF_WRITE, true, out);
-		case EVENT.exec: {
-			const page = userAccess(mm, u64(lo[0]!, hi[0]!), PF_INSTR, row, out);
-			if (page < 0) out.signal = -page;
-			return;
-		}
-		case EVENT.fault: return recordedFault(mm, row, out);
-		case EVENT.gup:
-			out.ret = gup(task, mm, page_down(mm, u64(lo[0]!, hi[0]!)), u64(lo[1]!, hi[1]!), lo[2] !== 0);
-			return;
-		case EVENT.fork: return runFork(m, task, out);
-		case EVENT.thread:
-			thread(m, task, out.child);
-			out.ret = out.child;
-			return;
-		case EVENT.exit: return do_exit(m, task);
-		case EVENT.swap_out: return swap_out(mm, page_down(mm, u64(lo[0]!, hi[0]!)), endOfRange(mm, row));
-		case EVENT.swap_in: return force_swapin_readahead(mm, page_down(mm, u64(lo[0]!, hi[0]!)), endOfRange(mm, row));
-		case EVENT.referenced:
-			out.ret = referenced(mm, page_down(mm, u64(lo[0]!, hi[0]!)));
-			return;
-		case EVENT.signal:
-			task.signal_pending = true;
-			if (lo[1] === 1) task.fatal_signal_pending = true;
-			return;
-		case EVENT.file: return notModelled('files');
-		case EVENT.shm: return notModelled('shared memory');
-		case EVENT.chardev: return notModelled('character devices');
-		case EVENT.ksm_scan: return notModelled('KSM');
-		case EVENT.collapse: return notModelled('khugepaged');
-		case EVENT.split: return notModelled('huge pages');
-		case EVENT.migrate: return notModelled('migration');
-		case EVENT.numa_hint: return notModelled('NUMA balancing');
-		default:
-			out.ret = systemCall(m, task, mm, event, row);
-	}
-}
+// Everything else that a row can be
+const otherEvents: Partial<Record<EventName, Handler>> = {
+	syscall: rawSystemCall,
+	read: (_m, _task, mm, row, out) => accessRange(mm, row, 0, false, out),
+	write: (_m, _task, mm, row, out) => accessRange(mm, row, PF_WRITE, false, out),
+	kread: (_m, _task, mm, row, out) => accessRange(mm, row, 0, true, out),
+	kwrite: (_m, _task, mm, row, out) => accessRange(mm, row, PF_WRITE, true, out),
+	exec(_m, _task, mm, row, out) {
+		const page = userAccess(mm, arg(row, 0), PF_INSTR, row, out);
+		if (page < 0) out.signal = -page;
+		return 0;
+	},
+	fault: (_m, _task, mm, row, out) => recordedFault(mm, row, out),
+	gup: (_m, task, mm, row) => gup(task, mm, page_down(mm, arg(row, 0)), arg(row, 1), row.lo[2] !== 0),
+	fork: runFork,
+	thread(m, task, _mm, _row, out) {
+		thread(m, task, out.child);
+		return out.child;
+	},
+	exit(m, task) {
+		do_exit(m, task);
+		return 0;
+	},
+	swap_out(_m, _task, mm, row) {
+		swap_out(mm, page_down(mm, arg(row, 0)), endOfRange(mm, row));
+		return 0;
+	},
+	swap_in(_m, _task, mm, row) {
+		force_swapin_readahead(mm, page_down(mm, arg(row, 0)), endOfRange(mm, row));
+		return 0;
+	},
+	referenced: (_m, _task, mm, row) => referenced(mm, page_down(mm, arg(row, 0))),
+	signal(_m, task, _mm, row) {
+		task.signal_pending = true;
+		if (row.lo[1] === 1) task.fatal_signal_pending = true;
+		return 0;
+	},
+	file: () => notModelled('files'),
+	shm: () => notModelled('shared memory'),
+	chardev: () => notModelled('character devices'),
+	ksm_scan: () => notModelled('KSM'),
+	collapse: () => notModelled('khugepaged'),
+	split: () => notModelled('huge pages'),
+	migrate: () => notModelled('migration'),
+	numa_hint: () => notModelled('NUMA balancing'),
+};
+
+/** What each event does, by its id. */
+const handlers: readonly Handler[] = EVENTS.map(({name}) => systemCalls[name] ?? otherEvents[name] ?? (() => modelBug(`${name} is nothing that a task does`)));
 
 /** @model A signal that is pending at fork makes the kernel begin it again once the signal is delivered. A fatal one leaves nobody to fork. */
-function runFork(m: Machine, task: task_struct, out: Outcome): void {
+function runFork(m: Machine, task: task_struct, _mm: mm_struct, _row: Row, out: Outcome): long {
 	if (task.fatal_signal_pending) notModelled('fork with a fatal signal pending');
 	const child = fork(m, task, out.child);
-	out.ret = typeof child === 'number' ? child : out.child;
+	return typeof child === 'number' ? child : out.child;
 }
 
 /** The end of the range of a row that begins in a page and has a length. */
 function endOfRange(mm: mm_struct, row: Row): ulong {
-	const length = u64(row.lo[1]!, row.hi[1]!);
-	return PAGE_ALIGN(mm, u64(row.lo[0]!, row.hi[0]!) + (length === 0 ? 1 : length));
+	const length = arg(row, 1);
+	return PAGE_ALIGN(mm, arg(row, 0) + (length === 0 ? 1 : length));
 }
 
 /**
@@ -261,7 +273,7 @@ export function dispatch(m: Machine, task: task_struct, row: Row, out: Outcome):
 	out.bug = null;
 	out.error_code = -1;
 	try {
-		run(m, task, task.mm!, row, out);
+		out.ret = handlers[row.event]!(m, task, task.mm!, row, out);
 	} catch (error) {
 		if (!(error instanceof KernelBug)) throw error;
 		out.bug = error.message;

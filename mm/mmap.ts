@@ -23,6 +23,12 @@ import {anon_vma_clone, anon_vma_interval_tree_insert, anon_vma_interval_tree_re
 export function find_vma(mm: mm_struct, addr: ulong): vm_area_struct | null {
 	const cached = mm.mmap_cache;
 	if (cached !== null && cached.vm_end > addr && cached.vm_start <= addr) return cached;
+	const second = mm.mmap_cache_second;
+	mm.mmap_cache_second = cached;
+	if (second !== null && second.vm_end > addr && second.vm_start <= addr) {
+		mm.mmap_cache = second;
+		return second;
+	}
 	const below = mm.mm_rb.floor(addr);
 	const vma = below === null ? mm.mmap : below.vm_end > addr ? below : below.vm_next;
 	if (vma !== null) mm.mmap_cache = vma;
@@ -59,6 +65,12 @@ function vma_link(mm: mm_struct, vma: vm_area_struct, prev: vm_area_struct | nul
 	mm.map_count++;
 }
 
+/** The list or a range has changed, so what was found before may be wrong. @source mm/vmacache.c:vmacache_invalidate() - I */
+function vmacache_invalidate(mm: mm_struct): void {
+	mm.mmap_cache = null;
+	mm.mmap_cache_second = null;
+}
+
 /** Takes a vma out of list and tree. @source mm/mmap.c:__vma_unlink() - K */
 function __vma_unlink(mm: mm_struct, vma: vm_area_struct): void {
 	const {vm_prev: prev, vm_next: next} = vma;
@@ -66,7 +78,7 @@ function __vma_unlink(mm: mm_struct, vma: vm_area_struct): void {
 	else prev.vm_next = next;
 	if (next !== null) next.vm_prev = prev;
 	mm.mm_rb.remove(vma.vm_start, vma);
-	mm.mmap_cache = null;
+	vmacache_invalidate(mm);
 }
 
 /** Appends the child's vma at fork. @source mm/mmap.c:__vma_link_rb() - K */
@@ -80,7 +92,7 @@ function setStart(mm: mm_struct, vma: vm_area_struct, start: ulong): void {
 	mm.mm_rb.remove(vma.vm_start, vma);
 	vma.vm_start = start;
 	mm.mm_rb.insert(start, vma);
-	mm.mmap_cache = null;
+	vmacache_invalidate(mm);
 }
 
 function pre_update(vma: vm_area_struct): void {
@@ -583,7 +595,7 @@ function detach_vmas_to_be_unmapped(mm: mm_struct, first: vm_area_struct, prev: 
 	if (vma !== null) vma.vm_prev = prev;
 	first.vm_prev = null;
 	tail.vm_next = null;
-	mm.mmap_cache = null;
+	vmacache_invalidate(mm);
 	return vma;
 }
 
@@ -609,7 +621,7 @@ export function exit_mmap(mm: mm_struct): void {
 	}
 	if (mm.nr_ptes !== 0) modelBug(`${mm.nr_ptes} page tables are left of an address space that is gone`);
 	mm.mmap = null;
-	mm.mmap_cache = null;
+	vmacache_invalidate(mm);
 }
 
 /**

@@ -3,7 +3,7 @@ import yargs from 'yargs';
 import {ModelBug} from '../include/linux/bug.ts';
 import {DEFAULT_CONFIG} from '../include/linux/machine.ts';
 import {isRevisionName, revisions} from '../include/linux/revision.ts';
-import {EVENTS} from '../kernel/events.ts';
+import {EVENT, EVENTS} from '../kernel/events.ts';
 import type {Mismatch} from './lib/check.ts';
 import {type Io, run} from './lib/cli.ts';
 import {Coverage} from './lib/coverage.ts';
@@ -131,7 +131,7 @@ class Follower implements Onlooker {
 
 	afterRow(row: TraceReader, session: Session, mismatch: Mismatch | null): boolean {
 		const {settings} = this;
-		if (settings.watch !== undefined) this.watch(row, session, settings.watch);
+		if (settings.watch !== undefined && row.event < EVENT.pte) this.watch(row, session, settings.watch);
 		if (this.filler !== null) this.text += `${this.filler.row(row, session)}\n`;
 		if (mismatch !== null) {
 			this.findings.push(finding(row, session, mismatch));

@@ -55,8 +55,9 @@ export class mm_struct {
 	/** The vmas as a list in rising order, and as a tree by their start. */
 	mmap: vm_area_struct | null = null;
 	readonly mm_rb = new RangeList<vm_area_struct>();
-	/** The vma that was found last. */
+	/** The vma that was found last, and the one before it: a move goes from one to the other and back. */
 	mmap_cache: vm_area_struct | null = null;
+	mmap_cache_second: vm_area_struct | null = null;
 	map_count = 0;
 	total_vm = 0;
 	locked_vm = 0;

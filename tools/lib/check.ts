@@ -43,12 +43,13 @@ export function formatSignal(out: Outcome): string {
 
 /** The result of a call is what the model returned. Refuses what is no result of a call. */
 function returned(row: TraceReader, ret: number): boolean {
-	if (row.resultIs('hang')) return ret === HANG;
-	const start = row.fieldStart[FIELD.result]!, end = row.fieldEnd[FIELD.result]!;
 	if (row.resultInteger()) {
 		if (ret < 0) return row.resultLo === (ret | 0) && row.resultHi === -1;
 		return row.resultLo === (ret | 0) && row.resultHi === ((ret / TWO_32) | 0);
 	}
+	if (row.resultIs('hang')) return ret === HANG;
+	if (row.resultIs('BUG')) return false;
+	const start = row.fieldStart[FIELD.result]!, end = row.fieldEnd[FIELD.result]!;
 	const error = row.bytes[start] === 0x2d ? errnoTable.find(row.bytes, start + 1, end) : -1;
 	if (error < 0) return row.fail(FIELD.result, 'an integer or an error');
 	return errnoTable.lo[error] === -ret;
@@ -57,6 +58,11 @@ function returned(row: TraceReader, ret: number): boolean {
 /** The result of an access is how the model's ended. Refuses what is no result of an access. */
 function ended(row: TraceReader, out: Outcome): boolean {
 	if (row.resultIs('ok')) return out.signal === 0;
+	// nearly always it is what the model has
+	if (out.signal === SIGBUS && row.resultSignal('SIGBUS')) {
+		return !row.resultHasAddress || (row.resultLo === out.address_lo && row.resultHi === out.address_hi);
+	}
+	if (row.resultIs('BUG')) return false;
 	for (const [signal, name] of signals) {
 		if (!row.resultSignal(name)) continue;
 		return out.signal === signal && (!row.resultHasAddress || (row.resultLo === out.address_lo && row.resultHi === out.address_hi));
@@ -66,10 +72,7 @@ function ended(row: TraceReader, out: Outcome): boolean {
 
 /** Compares the result of a row that did something. @returns null if it agrees, or nothing was recorded */
 export function checkOutcome(row: TraceReader, out: Outcome, isCall: boolean): Mismatch | null {
-	if (out.bug !== null || row.resultIs('BUG')) {
-		if (out.bug !== null && (row.resultIs('BUG') || !row.resultGiven())) return null;
-		return {word: 'result', recorded: resultText(row), model: out.bug !== null ? 'BUG' : isCall ? formatReturn(out.ret) : formatSignal(out), address: null};
-	}
+	if (out.bug !== null) return row.resultIs('BUG') || !row.resultGiven() ? null : {word: 'result', recorded: resultText(row), model: 'BUG', address: null};
 	if (row.event === EVENT.fault && out.error_code !== row.lo[1]) {
 		const model = out.error_code < 0 ? 'no fault' : `a fault with error code ${hex(out.error_code)}`;
 		return {word: 'fault', recorded: `a fault with error code ${hex(row.lo[1]!)}`, model, address: u64(row.lo[0]!, row.hi[0]!)};

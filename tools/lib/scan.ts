@@ -362,8 +362,10 @@ export class TraceReader {
 	 * @param chunk - the next bytes, which the caller may overwrite afterwards
 	 * @returns false once the handler has asked to stop
 	 */
-	push(chunk: Uint8Array): boolean {
+	push(data: Uint8Array): boolean {
 		if (this.stopped) return false;
+		// A Buffer is of another class, and code that has met two classes is slower for both
+		const chunk = data.constructor === Uint8Array ? data : new Uint8Array(data.buffer, data.byteOffset, data.length);
 		const start = this.carried === 0 ? 0 : this.finishCarried(chunk);
 		const rest = this.stopped ? chunk.length : this.readRecords(chunk, start, chunk.length);
 		if (rest < chunk.length && !this.stopped) {

@@ -63,6 +63,7 @@ export class Session implements RowHandler {
 	private lowestUnused = 2;
 	private readonly used = new Set<number>();
 	private stopped = false;
+	private lastTask: task_struct | null = null;
 
 	constructor(options: SessionOptions, onlooker: Onlooker) {
 		this.options = options;
@@ -116,8 +117,12 @@ export class Session implements RowHandler {
 		return answer === ANSWER.none && outcome.bug === null && !row.resultIs('BUG') ? null : checkOutcome(row, outcome, answer !== ANSWER.access);
 	}
 
+	/** The task of a row: nearly always that of the row before. */
 	private task(row: TraceReader): task_struct {
-		return this.machine.tasks.get(row.task) ?? row.fail(FIELD.task, 'a task that is running');
+		const last = this.lastTask;
+		if (last !== null && last.pid === row.task && last.mm !== null) return last;
+		this.lastTask = this.machine.tasks.get(row.task) ?? row.fail(FIELD.task, 'a task that is running');
+		return this.lastTask;
 	}
 
 	private failAllocation(row: TraceReader): null {
