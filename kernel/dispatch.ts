@@ -8,6 +8,8 @@ import {PAGE_ALIGN, page_down} from '../include/linux/mm.ts';
 import type {mm_struct, task_struct} from '../include/linux/mm_types.ts';
 import {HANG, u64, type long, type signal_t, type ulong} from '../include/linux/types.ts';
 import {sys_remap_anon_pages} from '../mm/fremap.ts';
+import {collapse, splitAtAddress} from '../mm/huge_memory.ts';
+import {ksm_scan} from '../mm/ksm.ts';
 import {force_swapin_readahead, sys_madvise} from '../mm/madvise.ts';
 import {gup} from '../mm/memory.ts';
 import {sys_mincore} from '../mm/mincore.ts';
@@ -148,7 +150,7 @@ const systemCalls: Partial<Record<EventName, Handler>> = {
 	munmap: (_m, _task, mm, row) => sys_munmap(mm, arg(row, 0), arg(row, 1)),
 	mprotect: (_m, _task, mm, row) => sys_mprotect(mm, arg(row, 0), arg(row, 1), arg(row, 2)),
 	mremap: (_m, task, mm, row) => sys_mremap(task, mm, arg(row, 0), arg(row, 1), arg(row, 2), arg(row, 3), arg(row, 4)),
-	madvise: (_m, _task, mm, row) => sys_madvise(mm, arg(row, 0), arg(row, 1), row.lo[2]!),
+	madvise: (_m, task, mm, row) => sys_madvise(task, mm, arg(row, 0), arg(row, 1), row.lo[2]!),
 	mlock: (_m, task, mm, row) => sys_mlock(task, mm, arg(row, 0), arg(row, 1)),
 	munlock: (_m, _task, mm, row) => sys_munlock(mm, arg(row, 0), arg(row, 1)),
 	mlockall: (_m, task, mm, row) => sys_mlockall(task, mm, row.lo[0]!),
@@ -236,9 +238,15 @@ const otherEvents: Partial<Record<EventName, Handler>> = {
 	file: () => notModelled('files'),
 	shm: () => notModelled('shared memory'),
 	chardev: () => notModelled('character devices'),
-	ksm_scan: () => notModelled('KSM'),
-	collapse: () => notModelled('khugepaged'),
-	split: () => notModelled('huge pages'),
+	ksm_scan(m) {
+		ksm_scan(m);
+		return 0;
+	},
+	collapse: (_m, _task, mm, row) => (collapse(mm, arg(row, 0)) ? 1 : 0),
+	split(_m, _task, mm, row) {
+		splitAtAddress(mm, arg(row, 0));
+		return 0;
+	},
 	migrate: () => notModelled('migration'),
 	numa_hint: () => notModelled('NUMA balancing'),
 };

@@ -5,6 +5,7 @@ import type {Machine} from '../include/linux/machine.ts';
 import {flags_clear, vma_flags, vma_pages, vma_set_flags, vma_test, VM_DONTCOPY, VM_LOCKED} from '../include/linux/mm.ts';
 import {mm_struct, task_struct, vm_area_struct} from '../include/linux/mm_types.ts';
 import type {errno_t} from '../include/linux/types.ts';
+import {ksm_exit, ksm_fork} from '../mm/ksm.ts';
 import {copy_page_range} from '../mm/memory.ts';
 import {appendVma, exit_mmap} from '../mm/mmap.ts';
 import {anon_vma_fork} from '../mm/rmap.ts';
@@ -22,6 +23,7 @@ export function mm_alloc(m: Machine): mm_struct {
 function mmput(mm: mm_struct): void {
 	if (--mm.mm_users !== 0) return;
 	const m = mm.machine;
+	ksm_exit(mm);
 	exit_mmap(mm);
 	m.tables.free(mm.pgd);
 	m.mms.delete(mm);
@@ -46,6 +48,7 @@ function dup_mmap(mm: mm_struct, oldmm: mm_struct): errno_t {
 	down_write(oldmm);
 	down_write_nested(mm);
 	mm.total_vm = oldmm.total_vm;
+	ksm_fork(mm, oldmm);
 	let prev: vm_area_struct | null = null, error = 0;
 	for (let mpnt = oldmm.mmap; mpnt !== null && error === 0; mpnt = mpnt.vm_next) {
 		if (vma_test(mpnt, VM_DONTCOPY)) {

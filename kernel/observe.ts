@@ -1,8 +1,8 @@
 import {pmd_none, pmd_trans_huge, pmd_walk, pte_dirty, pte_none, pte_offset, pte_pfn, pte_present, pte_special, pte_swp_soft_dirty, pte_write, pte_young,
 	ptep_get} from '../include/asm-generic/pgtable.ts';
 import {_PAGE_SOFT_DIRTY} from '../arch/x86/pgtable.ts';
-import {notModelled} from '../include/linux/bug.ts';
-import {page_index, page_mapcount, PageAnon, PageMlocked, PageSwapCache} from '../include/linux/mm.ts';
+import {HUGE_ZERO_PAGE} from '../include/linux/machine.ts';
+import {page_index, page_mapcount, PageAnon, PageKsm, PageMlocked, PageSwapCache} from '../include/linux/mm.ts';
 import type {mm_struct} from '../include/linux/mm_types.ts';
 import {TWO_32, type ulong} from '../include/linux/types.ts';
 
@@ -17,7 +17,7 @@ export type Word = typeof WORDS[number];
 /** The bit of a word. */
 export const WORD_BIT = Object.fromEntries(WORDS.map((word, bit) => [word, 1 << bit])) as Readonly<Record<Word, number>>;
 
-const {none: NONE, present: PRESENT, swap: SWAP, base: BASE, rw: RW, ro: RO, dirty: DIRTY, clean: CLEAN, young: YOUNG, old: OLD, softdirty: SOFTDIRTY,
+const {none: NONE, present: PRESENT, swap: SWAP, huge: HUGE, base: BASE, rw: RW, ro: RO, dirty: DIRTY, clean: CLEAN, young: YOUNG, old: OLD, softdirty: SOFTDIRTY,
 	anon: ANON, file: FILE, zero: ZERO, swapcache: SWAPCACHE, locked: LOCKED} = WORD_BIT;
 
 /** The words with a number, in the order in which they are printed. */
@@ -62,8 +62,7 @@ export function observe(mm: mm_struct, address: ulong, state: PageState): void {
 	if (address >= mm.arch.TASK_SIZE) return;
 	const m = mm.machine, pmd = pmd_walk(mm, address);
 	if (pmd < 0 || pmd_none(m, pmd)) return;
-	if (pmd_trans_huge(m, pmd)) notModelled('huge pages');
-	const ptep = pte_offset(mm, pmd, address), bits = ptep_get(m, ptep);
+	const huge = pmd_trans_huge(m, pmd), ptep = huge ? pmd : pte_offset(mm, pmd, address), bits = ptep_get(m, ptep);
 	if (pte_none(bits)) return;
 	if (!pte_present(bits)) {
 		state.words = SWAP | (pte_swp_soft_dirty(bits) ? SOFTDIRTY : 0);
@@ -71,27 +70,31 @@ export function observe(mm: mm_struct, address: ulong, state: PageState): void {
 		state.swapcount = m.swap.count[state.entry]!;
 		return;
 	}
-	state.words = PRESENT | BASE | (pte_write(bits) ? RW : RO) | (pte_dirty(bits) ? DIRTY : CLEAN) | (pte_young(bits) ? YOUNG : OLD)
+	state.words = PRESENT | (huge ? HUGE : BASE) | (pte_write(bits) ? RW : RO) | (pte_dirty(bits) ? DIRTY : CLEAN) | (pte_young(bits) ? YOUNG : OLD)
 		| ((bits & _PAGE_SOFT_DIRTY) !== 0 ? SOFTDIRTY : 0);
 	state.hasData = true;
-	if (pte_special(bits)) {
+	if (pte_special(bits) || (huge && pte_pfn(m, ptep) === HUGE_ZERO_PAGE)) {
 		state.words |= ZERO;
 		state.data_lo = 0;
 		state.data_hi = 0;
 		return;
 	}
-	observePage(mm, pte_pfn(m, ptep), state);
+	const part = huge ? (address / mm.arch.PAGE_SIZE) & (mm.arch.PTRS_PER_PTE - 1) : 0;
+	observePage(mm, pte_pfn(m, ptep), part, state);
 }
 
-function observePage(mm: mm_struct, page: number, state: PageState): void {
+/** @param part - which part of a huge page it is; what its first page says holds for all */
+function observePage(mm: mm_struct, page: number, part: number, state: PageState): void {
 	const m = mm.machine;
 	state.words |= (PageAnon(m, page) ? ANON : FILE) | (PageSwapCache(m, page) ? SWAPCACHE : 0) | (PageMlocked(m, page) ? LOCKED : 0);
-	state.pfn = page;
+	state.pfn = page + part;
 	state.mapcount = page_mapcount(m, page);
-	state.index = page_index(m, page);
-	state.anon_vma = m.mem_map.mapping[page]!;
-	state.data_lo = m.mem_map.token_lo[page]!;
-	state.data_hi = m.mem_map.token_hi[page]!;
+	const ksm = PageKsm(m, page);
+	if (ksm) state.words |= WORD_BIT.ksm;
+	state.index = ksm ? -1 : page_index(m, page) + part;
+	state.anon_vma = ksm ? 0 : m.mem_map.mapping[page]!;
+	state.data_lo = m.mem_map.token_lo[page + part]!;
+	state.data_hi = m.mem_map.token_hi[page + part]!;
 }
 
 /** A 64-bit number of two words, as a trace writes it: small ones decimal, addresses and large ones hexadecimal. */

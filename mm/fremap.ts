@@ -1,15 +1,16 @@
 import {EAGAIN, EINTR, EINVAL, ENOMEM} from '../include/asm-generic/errno.ts';
-import {is_swap_pte, pmd_none, pmd_trans_huge, pte_clear, pte_mkdirty, pte_none, pte_offset, pte_pfn, pte_present, pte_same,
+import {is_swap_pte, pmd_lock_key, pmd_lock_of, pmd_none, pmd_trans_huge, pmd_unlock_of, pte_clear, pte_mkdirty, pte_none, pte_offset, pte_pfn, pte_present, pte_same,
 	pte_to_swp_entry, ptep_get, set_pte_at, table_of} from '../include/asm-generic/pgtable.ts';
 import {moving} from '../include/asm-generic/mman-common.ts';
-import {BUG, modelBug, notModelled} from '../include/linux/bug.ts';
+import {BUG, modelBug} from '../include/linux/bug.ts';
 import {because, D, decide} from '../include/linux/decisions.ts';
-import {anon_vma_lock_write, anon_vma_unlock_write, down_read, lock_page, may_interleave, spin_lock, spin_lock_nested, spin_unlock, unlock_page,
+import {anon_vma_lock_write, anon_vma_unlock_write, down_read, lock_page, may_interleave, pmd_lock, pmd_lock_nested, pmd_unlock, spin_lock, spin_lock_nested, spin_unlock, unlock_page,
 	up_read} from '../include/linux/lockdep.ts';
 import {get_page, linear_page_index, offset_in_page, page_down, page_mapcount, PageAnon, set_page_index, vma_test, VM_LOCKED, VM_SHARED,
 	wrap} from '../include/linux/mm.ts';
 import type {mm_struct, task_struct, vm_area_struct} from '../include/linux/mm_types.ts';
 import {HANG, type errno_t, type long, type pfn_t, type ptep_t, type pteval_t, type ulong} from '../include/linux/types.ts';
+import {remap_anon_pages_huge_pmd, split_huge_page_pmd} from './huge_memory.ts';
 import {__pte_alloc, maybe_mkwrite, mk_pte, pmd_alloc, vm_normal_page} from './memory.ts';
 import {find_vma} from './mmap.ts';
 import {put_page} from './page_alloc.ts';
@@ -32,6 +33,20 @@ export function double_pt_lock(table1: number, table2: number): void {
 export function double_pt_unlock(table1: number, table2: number): void {
 	spin_unlock(table1);
 	if (table1 !== table2) spin_unlock(table2);
+}
+
+/** As double_pt_lock(), for the locks of two pmd entries, which are one where the mm's page_table_lock guards both. */
+export function double_pmd_lock(mm: mm_struct, pmd1: ptep_t, pmd2: ptep_t): void {
+	const key1 = pmd_lock_key(mm, pmd1), key2 = pmd_lock_key(mm, pmd2);
+	if (key1 === key2) return pmd_lock(key1);
+	pmd_lock(key1 < key2 ? key1 : key2);
+	pmd_lock_nested(key1 < key2 ? key2 : key1);
+}
+
+export function double_pmd_unlock(mm: mm_struct, pmd1: ptep_t, pmd2: ptep_t): void {
+	const key1 = pmd_lock_key(mm, pmd1), key2 = pmd_lock_key(mm, pmd2);
+	pmd_unlock(key1);
+	if (key1 !== key2) pmd_unlock(key2);
 }
 
 /**
@@ -146,14 +161,15 @@ function remap_anon_pages_pte(mm: mm_struct, dst_vma: vm_area_struct, dst_addr: 
 }
 
 /**
- * One turn of the call's loop: the page tables of one page on both sides, then the page.
+ * One turn of the call's loop: the page tables of one page on both sides, then the page, or a whole huge page.
  *
- * @returns as remap_anon_pages_pte; -ENOMEM for page tables
+ * @param end - of the source
+ * @returns how many bytes were moved; otherwise as remap_anon_pages_pte, or -ENOMEM for page tables
  * @source mm/fremap.c:remap_anon_pages() - P; 2013-05: I
- * @model A huge page on either side is not modelled yet.
+ * @model Whether both sides are aligned alike is asked anew for each huge page, and not remembered from the first: the answer is the same.
  */
-function remapOne(mm: mm_struct, dst_vma: vm_area_struct, dst_addr: ulong, src_addr: ulong, flags: number): errno_t {
-	const m = mm.machine, {rev} = mm, holes = (flags & RAP_ALLOW_SRC_HOLES) !== 0;
+function remapOne(mm: mm_struct, dst_vma: vm_area_struct, src_vma: vm_area_struct, dst_addr: ulong, src_addr: ulong, end: ulong, flags: number): long {
+	const m = mm.machine, {rev} = mm, {PAGE_SIZE, PMD_SIZE} = mm.arch, holes = (flags & RAP_ALLOW_SRC_HOLES) !== 0;
 	let src_pmd = mm_find_pmd(mm, src_addr);
 	if (src_pmd < 0) {
 		if (!holes) return because(m, D.rap_src_no_pmd, rev.src_hole);
@@ -164,13 +180,24 @@ function remapOne(mm: mm_struct, dst_vma: vm_area_struct, dst_addr: ulong, src_a
 	const dst_pmd = pmd_alloc(mm, dst_addr);
 	if (dst_pmd < 0) return because(m, D.rap_dst_pmd_nomem, -ENOMEM);
 	const dst_empty = pmd_none(m, dst_pmd);
-	if (pmd_trans_huge(m, dst_pmd) || pmd_trans_huge(m, src_pmd)) return notModelled('remap_anon_pages of huge pages');
+	if (pmd_trans_huge(m, dst_pmd)) return because(m, D.rap_dst_huge, rev.dst_mapped);
+	if (pmd_trans_huge(m, src_pmd)) {
+		pmd_lock_of(mm, src_pmd);
+		if (dst_empty && src_addr % PMD_SIZE === 0 && dst_addr % PMD_SIZE === 0 && end - src_addr >= PMD_SIZE) {
+			const err = remap_anon_pages_huge_pmd(mm, dst_pmd, src_pmd, dst_vma, dst_addr);
+			return err === 0 ? PMD_SIZE : err;
+		}
+		pmd_unlock_of(mm, src_pmd);
+		decide(m, D.rap_huge_split);
+		split_huge_page_pmd(src_vma, src_addr, src_pmd);
+	}
 	if (pmd_none(m, src_pmd)) {
 		if (!holes) return because(m, D.rap_src_pmd_none, rev.src_hole);
 		if (__pte_alloc(mm, src_pmd) !== 0) return because(m, D.rap_src_pte_nomem, -ENOMEM);
 	}
 	if (dst_empty && pmd_none(m, dst_pmd) && __pte_alloc(mm, dst_pmd) !== 0) return because(m, D.rap_dst_pte_nomem, -ENOMEM);
-	return remap_anon_pages_pte(mm, dst_vma, dst_addr, pte_offset(mm, dst_pmd, dst_addr), pte_offset(mm, src_pmd, src_addr), flags);
+	const err = remap_anon_pages_pte(mm, dst_vma, dst_addr, pte_offset(mm, dst_pmd, dst_addr), pte_offset(mm, src_pmd, src_addr), flags);
+	return err === 0 ? PAGE_SIZE : err;
 }
 
 /**
@@ -193,7 +220,7 @@ function vmaOfSide(mm: mm_struct, start: ulong, len: ulong, no_vma: number, shar
  * @returns what the system call returns
  */
 function remapRange(task: task_struct, mm: mm_struct, dst_start: ulong, src_start: ulong, len: ulong, flags: number): long {
-	const m = mm.machine, {rev} = mm, {PAGE_SIZE} = mm.arch;
+	const m = mm.machine, {rev} = mm;
 	const src_vma = vmaOfSide(mm, src_start, len, D.rap_src_no_vma, D.rap_src_vma_shared, D.rap_src_outside_vma);
 	if (src_vma === null) return -EINVAL;
 	const dst_vma = vmaOfSide(mm, dst_start, len, D.rap_dst_no_vma, D.rap_dst_vma_shared, D.rap_dst_outside_vma);
@@ -203,9 +230,10 @@ function remapRange(task: task_struct, mm: mm_struct, dst_start: ulong, src_star
 	if (anon_vma_prepare(dst_vma) !== 0) return because(m, D.rap_no_anon_vma, -ENOMEM);
 	let moved = 0, err = 0;
 	while (moved < len) {
-		err = remapOne(mm, dst_vma, dst_start + moved, src_start + moved, flags);
+		const done = remapOne(mm, dst_vma, src_vma, dst_start + moved, src_start + moved, src_start + len, flags);
 		may_interleave('remap_anon_pages: between two pages');
-		if (err === 0) moved += PAGE_SIZE;
+		err = done > 0 ? 0 : done;
+		if (done > 0) moved += done;
 		if (err !== 0 && err !== -EAGAIN) break;
 		if (task.fatal_signal_pending || (rev.any_signal_interrupts && task.signal_pending)) {
 			err = because(m, D.rap_interrupted, -EINTR);

@@ -6,7 +6,7 @@ import {because, D, decide} from '../include/linux/decisions.ts';
 import {down_read, down_write, may_interleave, up_read, up_write} from '../include/linux/lockdep.ts';
 import {flags_clear, flags_or, offset_in_page, PAGE_ALIGN, vma_flags, vma_set_flags, vma_test, VM_DONTCOPY, VM_DONTDUMP, VM_HUGETLB,
 	VM_LOCKED, VM_NONLINEAR, VM_PFNMAP, VM_RAND_READ, VM_SEQ_READ, VM_USERFAULT, wrap} from '../include/linux/mm.ts';
-import type {mm_struct, vm_area_struct} from '../include/linux/mm_types.ts';
+import type {mm_struct, task_struct, vm_area_struct} from '../include/linux/mm_types.ts';
 import type {errno_t, ulong, vm_flags_t} from '../include/linux/types.ts';
 import {hugepage_madvise} from './huge_memory.ts';
 import {ksm_madvise} from './ksm.ts';
@@ -28,7 +28,7 @@ const {MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, 
  * @source mm/madvise.c:madvise_behavior() - P; 2013-05: L
  * @model Mappings with vm_ops, which MADV_USERFAULT refuses, come with their issue.
  */
-function advisedFlags(vma: vm_area_struct, behavior: number): vm_flags_t | errno_t {
+function advisedFlags(task: task_struct, vma: vm_area_struct, start: ulong, end: ulong, behavior: number): vm_flags_t | errno_t {
 	const m = vma.vm_mm.machine, flags = vma_flags(vma);
 	switch (behavior) {
 		case MADV_NORMAL: return flags_clear(flags, VM_RAND_READ | VM_SEQ_READ);
@@ -39,7 +39,7 @@ function advisedFlags(vma: vm_area_struct, behavior: number): vm_flags_t | errno
 		case MADV_DONTDUMP: return flags_or(flags, VM_DONTDUMP);
 		case MADV_DODUMP: return flags_clear(flags, VM_DONTDUMP);
 		case MADV_MERGEABLE:
-		case MADV_UNMERGEABLE: return ksm_madvise(flags, behavior === MADV_MERGEABLE);
+		case MADV_UNMERGEABLE: return ksm_madvise(task, vma, start, end, behavior === MADV_MERGEABLE, flags);
 		case MADV_HUGEPAGE:
 		case MADV_NOHUGEPAGE: return hugepage_madvise(vma, flags, behavior === MADV_HUGEPAGE);
 		case MADV_USERFAULT:
@@ -54,9 +54,9 @@ function advisedFlags(vma: vm_area_struct, behavior: number): vm_flags_t | errno
 }
 
 /** Advice that is a flag of the vma, after merging or splitting. @source mm/madvise.c:madvise_behavior() - K */
-function madvise_behavior(vma: vm_area_struct, fixup: Fixup, start: ulong, end: ulong, behavior: number): errno_t {
-	const mm = vma.vm_mm, new_flags = advisedFlags(vma, behavior);
-	if (new_flags < 0) return new_flags;
+function madvise_behavior(task: task_struct, vma: vm_area_struct, fixup: Fixup, start: ulong, end: ulong, behavior: number): errno_t {
+	const mm = vma.vm_mm, new_flags = advisedFlags(task, vma, start, end, behavior);
+	if (new_flags < 0) return new_flags === -ENOMEM ? because(mm.machine, D.madvise_nomem, -EAGAIN) : new_flags;
 	if (new_flags === vma_flags(vma)) {
 		fixup.prev = vma;
 		return 0;
@@ -104,7 +104,7 @@ function madvise_remove(vma: vm_area_struct): errno_t {
 }
 
 /** @source mm/madvise.c:madvise_vma() - K */
-function madvise_vma(vma: vm_area_struct, fixup: Fixup, start: ulong, end: ulong, behavior: number): errno_t {
+function madvise_vma(task: task_struct, vma: vm_area_struct, fixup: Fixup, start: ulong, end: ulong, behavior: number): errno_t {
 	switch (behavior) {
 		case MADV_REMOVE:
 			fixup.prev = null;
@@ -117,7 +117,7 @@ function madvise_vma(vma: vm_area_struct, fixup: Fixup, start: ulong, end: ulong
 			fixup.prev = vma;
 			return madvise_dontneed(vma, start, end);
 		default:
-			return madvise_behavior(vma, fixup, start, end, behavior);
+			return madvise_behavior(task, vma, fixup, start, end, behavior);
 	}
 }
 
@@ -142,7 +142,7 @@ function madvise_need_mmap_write(behavior: number): boolean {
 }
 
 /** Gives the advice to every vma of the range; a gap is passed over, and -ENOMEM in the end. */
-function do_madvise(mm: mm_struct, start_: ulong, end: ulong, behavior: number): errno_t {
+function do_madvise(task: task_struct, mm: mm_struct, start_: ulong, end: ulong, behavior: number): errno_t {
 	const m = mm.machine, found = find_vma_prev(mm, start_);
 	let start = start_, unmapped_error = 0, {vma} = found;
 	const fixup: Fixup = {error: 0, prev: vma !== null && start > vma.vm_start ? vma : found.prev};
@@ -153,7 +153,7 @@ function do_madvise(mm: mm_struct, start_: ulong, end: ulong, behavior: number):
 			start = vma.vm_start;
 			if (start >= end) return because(m, D.madvise_hole, -ENOMEM);
 		}
-		const tmp = Math.min(vma.vm_end, end), error = madvise_vma(vma, fixup, start, tmp, behavior);
+		const tmp = Math.min(vma.vm_end, end), error = madvise_vma(task, vma, fixup, start, tmp, behavior);
 		if (error !== 0) return error;
 		start = fixup.prev === null ? tmp : Math.max(tmp, fixup.prev.vm_end);
 		if (start >= end) return unmapped_error === 0 ? 0 : because(m, D.madvise_hole, unmapped_error);
@@ -166,7 +166,7 @@ function do_madvise(mm: mm_struct, start_: ulong, end: ulong, behavior: number):
  * @source mm/madvise.c:madvise() - K
  * @model MADV_HWPOISON and MADV_SOFT_OFFLINE take pages out of use, which is not modelled.
  */
-export function sys_madvise(mm: mm_struct, start: ulong, len_in: ulong, behavior: number): errno_t {
+export function sys_madvise(task: task_struct, mm: mm_struct, start: ulong, len_in: ulong, behavior: number): errno_t {
 	const m = mm.machine;
 	if (behavior === MADV_HWPOISON || behavior === MADV_SOFT_OFFLINE) return notModelled('memory failure');
 	if (!madvise_behavior_valid(mm, behavior)) return because(m, D.madvise_unknown, -EINVAL);
@@ -179,7 +179,7 @@ export function sys_madvise(mm: mm_struct, start: ulong, len_in: ulong, behavior
 	const write = madvise_need_mmap_write(behavior);
 	if (write) down_write(mm);
 	else down_read(mm);
-	const error = do_madvise(mm, start, end, behavior);
+	const error = do_madvise(task, mm, start, end, behavior);
 	if (write) up_write(mm);
 	else up_read(mm);
 	return error;

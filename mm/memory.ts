@@ -4,19 +4,19 @@ import {addr_end, forget_walks, pgd_offset, pmd_lock_of, pmd_none, pmd_offset, p
 	pte_clear, pte_dirty, pte_mkdirty, pte_mkold, pte_mkspecial, pte_mkwrite, pte_mkyoung, pte_none, pte_offset, pte_pfn, pte_present,
 	pte_same, pte_special, pte_swp_soft_dirty, pte_to_swp_entry, pte_write, pte_wrprotect, ptep_get, pud_offset, set_pte_at, set_pte_bits,
 	table_of} from '../include/asm-generic/pgtable.ts';
-import {notModelled} from '../include/linux/bug.ts';
 import {because, D} from '../include/linux/decisions.ts';
 import {transparent_hugepage_enabled} from '../include/linux/huge_mm.ts';
 import {lock_page, may_interleave, pmd_lock, pmd_unlock, spin_lock, spin_lock_nested, spin_unlock, trylock_page,
 	unlock_page} from '../include/linux/lockdep.ts';
 import {type Machine, ZERO_PAGE} from '../include/linux/machine.ts';
 import {add_mm_counter, dec_mm_counter, FAULT_FLAG_WRITE, FOLL_DUMP, FOLL_FORCE, FOLL_MLOCK, FOLL_TOUCH, FOLL_WRITE, get_page, inc_mm_counter,
-	is_cow_mapping, PageAnon, PageDirty, PageMlocked, PG_mlocked, SetPageDirty, stack_guard_page_start, vma_test, VM_FAULT_ERROR,
+	is_cow_mapping, PageAnon, PageDirty, PageKsm, PageMlocked, PG_mlocked, SetPageDirty, stack_guard_page_start, vma_test, VM_FAULT_ERROR,
 	VM_FAULT_FALLBACK, VM_FAULT_MAJOR, VM_FAULT_OOM, VM_FAULT_SIGBUS, VM_FAULT_WRITE, VM_GROWSDOWN, VM_IO, VM_LOCKED, VM_MAYREAD,
 	VM_PFNMAP, VM_READ, VM_USERFAULT, VM_WRITE} from '../include/linux/mm.ts';
 import {MM_ANONPAGES, MM_SWAPENTS, type mm_struct, type task_struct, type vm_area_struct} from '../include/linux/mm_types.ts';
 import type {errno_t, pfn_t, ptep_t, pteval_t, ulong} from '../include/linux/types.ts';
-import {do_huge_pmd_anonymous_page} from './huge_memory.ts';
+import {copy_huge_pmd, do_huge_pmd_anonymous_page, do_huge_pmd_wp_page, follow_trans_huge_pmd, huge_pmd_set_accessed, split_huge_page_pmd,
+	zap_huge_pmd} from './huge_memory.ts';
 import {ksm_might_need_to_copy} from './ksm.ts';
 import {mlock_vma_page, munlock_vma_page} from './mlock.ts';
 import {expand_downwards, find_extend_vma} from './mmap.ts';
@@ -256,8 +256,7 @@ export function copy_page_range(dst_mm: mm_struct, src_mm: mm_struct, vma: vm_ar
 			return;
 		}
 		if (pmd_none(m, src_pmd)) return;
-		if (pmd_trans_huge(m, src_pmd)) notModelled('fork of a huge page');
-		error = copy_pte_range(dst_mm, src_mm, dst_pmd, src_pmd, vma, addr, next);
+		error = pmd_trans_huge(m, src_pmd) ? copy_huge_pmd(dst_mm, src_mm, dst_pmd, src_pmd, vma) : copy_pte_range(dst_mm, src_mm, dst_pmd, src_pmd, vma, addr, next);
 	});
 	return error;
 }
@@ -303,7 +302,10 @@ function unmap_single_vma(vma: vm_area_struct, start_addr: ulong, end_addr: ulon
 	const m = vma.vm_mm.machine;
 	walkPmds(vma.vm_mm, start, end, (pmd, addr, next) => {
 		if (pmd_none(m, pmd)) return;
-		if (pmd_trans_huge(m, pmd)) notModelled('unmapping a huge page');
+		if (pmd_trans_huge(m, pmd)) {
+			if (next - addr === vma.vm_mm.arch.PMD_SIZE) return zap_huge_pmd(vma.vm_mm, pmd);
+			split_huge_page_pmd(vma, addr, pmd);
+		}
 		zap_pte_range(vma, pmd, addr, next);
 	});
 }
@@ -326,11 +328,11 @@ export function zap_page_range(vma: vm_area_struct, start: ulong, size: ulong): 
  * @param ptep - its table locked, and unlocked on return
  * @returns VM_FAULT_WRITE; VM_FAULT_OOM
  * @source mm/memory.c:do_wp_page() - K
- * @model Shared mappings and KSM pages come with their issues.
+ * @model Shared mappings come with their issue.
  */
 function do_wp_page(mm: mm_struct, vma: vm_area_struct, address: ulong, ptep: ptep_t, orig_pte: pteval_t): number {
 	const m = mm.machine, table = table_of(m, ptep), old_page = vm_normal_page(m, ptep, orig_pte), old_frame = pte_pfn(m, ptep);
-	if (old_page !== 0 && PageAnon(m, old_page)) {
+	if (old_page !== 0 && PageAnon(m, old_page) && !PageKsm(m, old_page)) {
 		trylock_page(old_page);
 		if (reuse_swap_page(m, old_page)) {
 			page_move_anon_rmap(m, old_page, vma);
@@ -552,12 +554,18 @@ export function handle_mm_fault(mm: mm_struct, vma: vm_area_struct, address: ulo
 	if (pmd < 0) return VM_FAULT_OOM;
 	if (pmd_none(m, pmd)) {
 		if (transparent_hugepage_enabled(vma)) {
-			const ret = do_huge_pmd_anonymous_page(mm, vma, address, flags);
+			const ret = do_huge_pmd_anonymous_page(mm, vma, address, pmd, flags);
 			if ((ret & VM_FAULT_FALLBACK) === 0) return ret;
 		}
 		if (__pte_alloc(mm, pmd) !== 0) return VM_FAULT_OOM;
 	} else if (pmd_trans_huge(m, pmd)) {
-		notModelled('a fault on a huge page');
+		const orig_pmd = ptep_get(m, pmd), write = (flags & FAULT_FLAG_WRITE) !== 0;
+		if (!write || pte_write(orig_pmd)) {
+			huge_pmd_set_accessed(mm, pmd, orig_pmd, pte_pfn(m, pmd), write);
+			return 0;
+		}
+		const ret = do_huge_pmd_wp_page(mm, vma, address, pmd, orig_pmd);
+		if ((ret & VM_FAULT_FALLBACK) === 0) return ret;
 	}
 	return handle_pte_fault(mm, vma, address, pte_offset(mm, pmd, address), flags);
 }
@@ -573,7 +581,12 @@ export function handle_mm_fault(mm: mm_struct, vma: vm_area_struct, address: ulo
 export function follow_page(mm: mm_struct, vma: vm_area_struct, address: ulong, flags: number): number {
 	const m = mm.machine, pmd = pmd_walk(mm, address);
 	if (pmd < 0 || pmd_none(m, pmd)) return no_page_table(flags);
-	if (pmd_trans_huge(m, pmd)) notModelled('get_user_pages on a huge page');
+	if (pmd_trans_huge(m, pmd)) {
+		pmd_lock_of(mm, pmd);
+		const page = follow_trans_huge_pmd(vma, address, pmd, flags);
+		pmd_unlock_of(mm, pmd);
+		return page;
+	}
 	const ptep = pte_offset(mm, pmd, address), table = table_of(m, ptep);
 	spin_lock(table);
 	const bits = ptep_get(m, ptep);

@@ -1,14 +1,16 @@
 import {EAGAIN, EFAULT, EINVAL, ENOMEM} from '../include/asm-generic/errno.ts';
+import {pmd_trans_huge, pmd_walk} from '../include/asm-generic/pgtable.ts';
 import {because, D} from '../include/linux/decisions.ts';
 import {assert_mmap_sem, assert_page_locked, down_read, down_write, lock_page, may_interleave, unlock_page, up_read,
 	up_write} from '../include/linux/lockdep.ts';
 import type {Machine} from '../include/linux/machine.ts';
 import {MCL_CURRENT, MCL_FUTURE} from '../include/linux/mman.ts';
 import {FOLL_DUMP, FOLL_FORCE, FOLL_GET, FOLL_MLOCK, FOLL_TOUCH, FOLL_WRITE, flags_clear, flags_or, flags_test, get_page, PAGE_ALIGN,
-	page_down, page_mapcount, PageMlocked, PG_mlocked, vma_flags, vma_set_flags, vma_test, VM_EXEC, VM_IO, VM_LOCKED, VM_PFNMAP, VM_READ,
+	page_down, page_mapcount, PageMlocked, PageTransHuge, PG_mlocked, vma_flags, vma_set_flags, vma_test, VM_EXEC, VM_IO, VM_LOCKED, VM_PFNMAP, VM_READ,
 	VM_SHARED, VM_SPECIAL, VM_WRITE, wrap} from '../include/linux/mm.ts';
 import type {mm_struct, task_struct, vm_area_struct} from '../include/linux/mm_types.ts';
 import type {errno_t, pfn_t, ulong, vm_flags_t} from '../include/linux/types.ts';
+import {haddrOf} from './huge_memory.ts';
 import {__get_user_pages, follow_page} from './memory.ts';
 import {find_vma, split_vma, vma_merge} from './mmap.ts';
 import {put_page} from './page_alloc.ts';
@@ -58,14 +60,23 @@ export function munlock_vma_pages_range(vma: vm_area_struct, start: ulong, end: 
 	const mm = vma.vm_mm, m = mm.machine;
 	vma_set_flags(vma, flags_clear(vma_flags(vma), VM_LOCKED));
 	for (let at = start; at < end; at += mm.arch.PAGE_SIZE) {
-		const page = follow_page(mm, vma, at, FOLL_GET | FOLL_DUMP);
-		if (page <= 0) continue;
+		const found = follow_page(mm, vma, at, FOLL_GET | FOLL_DUMP);
+		if (found <= 0) continue;
+		const page = headOf(mm, at, found);
 		get_page(m, page);
 		lock_page(page);
 		munlock_vma_page(m, page);
 		unlock_page(page);
 		put_page(m, page);
+		// a huge page is done in one go
+		if (PageTransHuge(m, page)) at = haddrOf(mm, at) + mm.arch.PMD_SIZE - mm.arch.PAGE_SIZE;
 	}
+}
+
+/** The page that a part of a huge page belongs to; any other page itself. */
+function headOf(mm: mm_struct, address: ulong, page: pfn_t): pfn_t {
+	const head = page - (address - haddrOf(mm, address)) / mm.arch.PAGE_SIZE, pmd = pmd_walk(mm, address);
+	return pmd_trans_huge(mm.machine, pmd) ? head : page;
 }
 
 /** @source mm/internal.h:munlock_vma_pages_all() - K */

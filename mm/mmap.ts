@@ -10,6 +10,7 @@ import {flags_clear, flags_or, flags_test, flags_xor, offset_in_page, PAGE_ALIGN
 import {type mm_struct, type task_struct, vm_area_struct} from '../include/linux/mm_types.ts';
 import type {anon_vma, anon_vma_chain} from '../include/linux/rmap.ts';
 import type {errno_t, long, pgoff_t, ulong, vm_flags_t} from '../include/linux/types.ts';
+import {vma_adjust_trans_huge} from './huge_memory.ts';
 import {free_pgtables, unmap_vmas} from './memory.ts';
 import {__mlock_vma_pages_range, mm_populate, munlock_vma_pages_all} from './mlock.ts';
 import {anon_vma_clone, anon_vma_interval_tree_insert, anon_vma_interval_tree_remove, anon_vma_prepare, unlink_anon_vmas} from './rmap.ts';
@@ -138,6 +139,7 @@ function vma_adjust(vma: vm_area_struct, start: ulong, end: ulong, pgoff: pgoff_
 				importer!.anon_vma = exporter.anon_vma;
 			}
 		}
+		vma_adjust_trans_huge(vma, start, to, adjust_next);
 		const av: anon_vma | null = vma.anon_vma ?? (adjust_next !== 0 ? next!.anon_vma : null);
 		if (av !== null) {
 			anon_vma_lock_write(av);

@@ -1,6 +1,5 @@
 import {EACCES, EINVAL, ENOMEM} from '../include/asm-generic/errno.ts';
 import {pmd_none, pmd_trans_huge, pte_modify, pte_offset, pte_present, ptep_get, set_pte_bits, table_of} from '../include/asm-generic/pgtable.ts';
-import {notModelled} from '../include/linux/bug.ts';
 import {because, D} from '../include/linux/decisions.ts';
 import {down_write, spin_lock, spin_unlock, up_write} from '../include/linux/lockdep.ts';
 import {arch_validate_prot, calc_vm_prot_bits, PROT_GROWSDOWN, PROT_GROWSUP} from '../include/linux/mman.ts';
@@ -8,6 +7,7 @@ import {flags_clear, flags_or, flags_test, offset_in_page, PAGE_ALIGN, vm_get_pa
 	VM_EXEC, VM_GROWSDOWN, VM_HUGETLB, VM_NORESERVE, VM_READ, VM_SHARED, VM_WRITE, wrap} from '../include/linux/mm.ts';
 import type {mm_struct, vm_area_struct} from '../include/linux/mm_types.ts';
 import {TWO_32, type errno_t, type ptep_t, type pteval_t, type ulong, type vm_flags_t} from '../include/linux/types.ts';
+import {change_huge_pmd, split_huge_page_pmd} from './huge_memory.ts';
 import {walkPmds} from './memory.ts';
 import type {Fixup} from './mlock.ts';
 import {find_vma, split_vma, vma_merge} from './mmap.ts';
@@ -35,7 +35,10 @@ function change_protection(vma: vm_area_struct, start: ulong, end: ulong, newpro
 	const mm = vma.vm_mm, m = mm.machine;
 	walkPmds(mm, start, end, (pmd, addr, next) => {
 		if (pmd_none(m, pmd)) return;
-		if (pmd_trans_huge(m, pmd)) notModelled('mprotect of a huge page');
+		if (pmd_trans_huge(m, pmd)) {
+			if (next - addr === mm.arch.PMD_SIZE) return change_huge_pmd(mm, pmd, newprot);
+			split_huge_page_pmd(vma, addr, pmd);
+		}
 		change_pte_range(mm, pmd, addr, next, newprot);
 	});
 }

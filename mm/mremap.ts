@@ -2,7 +2,6 @@ import {_PAGE_SOFT_DIRTY} from '../arch/x86/pgtable.ts';
 import {EFAULT, EINVAL, ENOMEM} from '../include/asm-generic/errno.ts';
 import {addr_end, pmd_none, pmd_trans_huge, pmd_walk, pte_clear, pte_none, pte_offset, pte_pfn, pte_present, pte_swp_mksoft_dirty, ptep_get,
 	set_pte_at, table_of} from '../include/asm-generic/pgtable.ts';
-import {notModelled} from '../include/linux/bug.ts';
 import {because, D} from '../include/linux/decisions.ts';
 import {anon_vma_lock_write, anon_vma_unlock_write, down_write, spin_lock, spin_lock_nested, spin_unlock, up_write} from '../include/linux/lockdep.ts';
 import {MAP_FIXED, MREMAP_FIXED, MREMAP_MAYMOVE} from '../include/linux/mman.ts';
@@ -10,6 +9,8 @@ import {flags_clear, flags_or, offset_in_page, PAGE_ALIGN, vma_flags, vma_set_fl
 	VM_PFNMAP, wrap} from '../include/linux/mm.ts';
 import type {mm_struct, task_struct, vm_area_struct} from '../include/linux/mm_types.ts';
 import type {errno_t, long, ptep_t, pteval_t, ulong} from '../include/linux/types.ts';
+import {move_huge_pmd, split_huge_page_pmd} from './huge_memory.ts';
+import {ksm_madvise} from './ksm.ts';
 import {__pte_alloc, pmd_alloc} from './memory.ts';
 import {mm_populate} from './mlock.ts';
 import {copy_vma, do_munmap, find_vma, get_unmapped_area, growVma} from './mmap.ts';
@@ -49,7 +50,7 @@ const LATENCY_PAGES = 64;
  * @returns how many bytes; fewer than `len` if there is no memory for tables
  * @source mm/mremap.c:move_page_tables() - K
  */
-function move_page_tables(vma: vm_area_struct, old_start: ulong, new_start: ulong, len: ulong, need_rmap_locks: boolean): ulong {
+function move_page_tables(vma: vm_area_struct, old_start: ulong, new_vma: vm_area_struct, new_start: ulong, len: ulong, need_rmap_locks: boolean): ulong {
 	const mm = vma.vm_mm, m = mm.machine, {PMD_SIZE, PAGE_SIZE} = mm.arch, old_end = old_start + len;
 	let old_addr = old_start, new_addr = new_start;
 	for (let extent = 0; old_addr < old_end; old_addr += extent, new_addr += extent) {
@@ -58,7 +59,10 @@ function move_page_tables(vma: vm_area_struct, old_start: ulong, new_start: ulon
 		if (old_pmd < 0 || pmd_none(m, old_pmd)) continue;
 		const new_pmd = pmd_alloc(mm, new_addr);
 		if (new_pmd < 0) break;
-		if (pmd_trans_huge(m, old_pmd)) notModelled('mremap of a huge page');
+		if (pmd_trans_huge(m, old_pmd)) {
+			if (extent === PMD_SIZE && move_huge_pmd(new_vma, old_addr, new_addr, old_end, old_pmd, new_pmd)) continue;
+			split_huge_page_pmd(vma, old_addr, old_pmd);
+		}
 		if (pmd_none(m, new_pmd) && __pte_alloc(mm, new_pmd) !== 0) break;
 		extent = Math.min(extent, addr_end(new_addr, new_addr + extent, PMD_SIZE) - new_addr, LATENCY_PAGES * PAGE_SIZE);
 		move_ptes(vma, old_pmd, old_addr, old_addr + extent, new_pmd, new_addr, need_rmap_locks);
@@ -77,16 +81,19 @@ interface Locked {
  * @returns the new address; -ENOMEM
  * @source mm/mremap.c:move_vma() - K
  */
-function move_vma(old_vma: vm_area_struct, old_addr_: ulong, old_len_: ulong, new_len: ulong, new_addr_: ulong, result: Locked): long {
+function move_vma(task: task_struct, old_vma: vm_area_struct, old_addr_: ulong, old_len_: ulong, new_len: ulong, new_addr_: ulong, result: Locked): long {
 	const mm = old_vma.vm_mm, m = mm.machine, {PAGE_SIZE} = mm.arch, vm_flags = vma_flags(old_vma);
 	if (mm.map_count >= m.config.max_map_count - 3) return because(m, D.mremap_too_many_vmas, -ENOMEM);
+	// KSM pages would be strangers at the new place
+	const unmerged = ksm_madvise(task, old_vma, old_addr_, old_addr_ + old_len_, false, vm_flags);
+	if (unmerged < 0) return unmerged;
 	const new_pgoff = old_vma.vm_pgoff + (old_addr_ - old_vma.vm_start) / PAGE_SIZE;
 	const copy = copy_vma(old_vma, new_addr_, new_len, new_pgoff);
 	let {vma} = copy, old_addr = old_addr_, old_len = old_len_, new_addr: long = new_addr_;
-	const moved_len = move_page_tables(vma, old_addr, new_addr, old_len, copy.need_rmap_locks);
+	const moved_len = move_page_tables(vma, old_addr, copy.new_vma, new_addr, old_len, copy.need_rmap_locks);
 	if (moved_len < old_len) {
 		// back again, for which the tables are there still; then the new place is what is unmapped
-		move_page_tables(copy.new_vma, new_addr, old_addr, moved_len, true);
+		move_page_tables(copy.new_vma, new_addr, vma, old_addr, moved_len, true);
 		vma = copy.new_vma;
 		old_len = new_len;
 		old_addr = new_addr;
@@ -131,7 +138,7 @@ function vma_to_resize(mm: mm_struct, addr: ulong, old_len: ulong, new_len: ulon
 }
 
 /** MREMAP_FIXED: what the new range held is dropped, without a word. @source mm/mremap.c:mremap_to() - K */
-function mremap_to(mm: mm_struct, addr: ulong, old_len_: ulong, new_addr: ulong, new_len: ulong, result: Locked): long {
+function mremap_to(task: task_struct, mm: mm_struct, addr: ulong, old_len_: ulong, new_addr: ulong, new_len: ulong, result: Locked): long {
 	const m = mm.machine, {TASK_SIZE} = mm.arch;
 	let old_len = old_len_;
 	if (offset_in_page(mm, new_addr)) return because(m, D.mremap_to_unaligned, -EINVAL);
@@ -149,7 +156,7 @@ function mremap_to(mm: mm_struct, addr: ulong, old_len_: ulong, new_addr: ulong,
 	const vma = vma_to_resize(mm, addr, old_len, new_len);
 	if (typeof vma === 'number') return vma;
 	const at = get_unmapped_area(mm, new_addr, new_len, MAP_FIXED);
-	return at < 0 ? at : move_vma(vma, addr, old_len, new_len, new_addr, result);
+	return at < 0 ? at : move_vma(task, vma, addr, old_len, new_len, new_addr, result);
 }
 
 /** Is there room behind the vma? @source mm/mremap.c:vma_expandable() - K */
@@ -160,7 +167,7 @@ function vma_expandable(vma: vm_area_struct, delta: ulong): boolean {
 }
 
 /** Without MREMAP_FIXED: shrinks, grows in place, or moves. */
-function resize(mm: mm_struct, addr: ulong, old_len: ulong, new_len: ulong, flags: number, result: Locked & {new_addr: ulong}): long {
+function resize(task: task_struct, mm: mm_struct, addr: ulong, old_len: ulong, new_len: ulong, flags: number, result: Locked & {new_addr: ulong}): long {
 	const m = mm.machine;
 	if (old_len >= new_len) {
 		const error = do_munmap(mm, wrap(mm, addr + new_len), old_len - new_len);
@@ -183,7 +190,7 @@ function resize(mm: mm_struct, addr: ulong, old_len: ulong, new_len: ulong, flag
 	const at = get_unmapped_area(mm, 0, new_len, 0);
 	if (at < 0) return at;
 	result.new_addr = at;
-	return move_vma(vma, addr, old_len, new_len, at, result);
+	return move_vma(task, vma, addr, old_len, new_len, at, result);
 }
 
 /**
@@ -201,7 +208,7 @@ export function sys_mremap(task: task_struct, mm: mm_struct, addr: ulong, old_le
 	if (fixed && !maymove) return because(m, D.mremap_fixed_not_maymove, -EINVAL);
 	const result = {locked: false, new_addr};
 	down_write(mm);
-	const ret = fixed ? mremap_to(mm, addr, old_len, new_addr, new_len, result) : resize(mm, addr, old_len, new_len, flags, result);
+	const ret = fixed ? mremap_to(task, mm, addr, old_len, new_addr, new_len, result) : resize(task, mm, addr, old_len, new_len, flags, result);
 	up_write(mm);
 	if (result.locked && new_len > old_len) mm_populate(task, mm, result.new_addr + old_len, new_len - old_len);
 	return ret;

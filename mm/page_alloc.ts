@@ -1,6 +1,7 @@
 import {decide, D} from '../include/linux/decisions.ts';
-import {FAIL_PAGE, FAIL_PMD, FAIL_PTE, type Machine} from '../include/linux/machine.ts';
-import {PG_named} from '../include/linux/mm.ts';
+import {OutOfFrames} from '../include/linux/bug.ts';
+import {FAIL_PAGE, FAIL_PMD, FAIL_PTE, GROUP, type Machine, type MemMap} from '../include/linux/machine.ts';
+import {PG_head, PG_named} from '../include/linux/mm.ts';
 import type {pfn_t} from '../include/linux/types.ts';
 
 // mm/page_alloc.c and the put_page() of mm/swap.c
@@ -15,33 +16,90 @@ export function shouldFail(m: Machine, kind: number): boolean {
 	return true;
 }
 
+/** Takes a group out of the list of those that have free frames and used ones. */
+function leavePartial(mem_map: MemMap, group: number): void {
+	const {group_next, group_prev} = mem_map, next = group_next[group]!, prev = group_prev[group]!;
+	if (prev === 0) mem_map.partial_group = next;
+	else group_next[prev] = next;
+	if (next !== 0) group_prev[next] = prev;
+}
+
+function enterPartial(mem_map: MemMap, group: number): void {
+	const {group_next, group_prev, partial_group: next} = mem_map;
+	group_next[group] = next;
+	group_prev[group] = 0;
+	if (next !== 0) group_prev[next] = group;
+	mem_map.partial_group = group;
+}
+
+/** @returns a group that is all free: one that was used before, or the next one */
+function takeEmptyGroup(mem_map: MemMap): number {
+	const group = mem_map.empty_group;
+	if (group !== 0) {
+		mem_map.empty_group = mem_map.group_next[group]!;
+		return group;
+	}
+	mem_map.grow();
+	return mem_map.nr_groups++;
+}
+
+/** The machine has only so many frames. */
+function demand(mem_map: MemMap, frames: number): void {
+	if (mem_map.nr_used + frames > mem_map.max_frames) throw new OutOfFrames(`more than ${mem_map.max_frames} page frames`);
+	mem_map.nr_used += frames;
+}
+
 /**
  * Allocates one page frame, zeroed, with one reference.
  *
  * @returns the frame; 0 if the allocation fails
  * @throws OutOfFrames when the machine has no more frames
  * @source mm/page_alloc.c:__alloc_pages_nodemask() - I
- * @model No zones, no lists, no watermarks, no reclaim: memory ends only where fail_alloc says so.
+ * @model No zones, no watermarks, no reclaim: memory ends only where fail_alloc says so. Groups of frames stand for the buddy lists.
  */
 export function alloc_page(m: Machine): pfn_t {
 	if (shouldFail(m, FAIL_PAGE)) return 0;
 	const {mem_map} = m;
-	let page = mem_map.free_frame;
-	if (page !== 0) {
-		mem_map.free_frame = mem_map.index[page]!;
-		mem_map.index[page] = 0;
-	} else {
-		if (mem_map.nr_frames >= mem_map.flags.length) mem_map.grow();
-		page = mem_map.nr_frames++;
+	demand(mem_map, 1);
+	let group = mem_map.partial_group;
+	if (group === 0) {
+		group = takeEmptyGroup(mem_map);
+		enterPartial(mem_map, group);
 	}
-	mem_map.nr_used++;
+	let page = mem_map.group_free[group]!;
+	if (page === 0) {
+		page = group * GROUP + mem_map.group_fresh[group]!++;
+	} else {
+		mem_map.group_free[group] = mem_map.index[page]!;
+		mem_map.index[page] = 0;
+	}
+	if (++mem_map.group_used[group]! === GROUP) leavePartial(mem_map, group);
 	mem_map._count[page] = 1;
 	return page;
 }
 
-/** Drops a reference; the last one frees the frame. */
+/**
+ * Allocates a huge page: as many frames in a row as a pte table has entries.
+ *
+ * @returns the first frame, which alone has a count and flags
+ * @model The memory is never too scattered for one.
+ */
+export function alloc_huge_page(m: Machine): pfn_t {
+	const {mem_map} = m;
+	demand(mem_map, GROUP);
+	const group = takeEmptyGroup(mem_map), page = group * GROUP;
+	mem_map.group_used[group] = GROUP;
+	mem_map.group_fresh[group] = GROUP;
+	mem_map._count[page] = 1;
+	mem_map.flags[page] = PG_head;
+	return page;
+}
+
+/** Drops a reference; the last one frees the frame, or all frames of a huge page. */
 export function put_page(m: Machine, page: pfn_t): void {
-	if (--m.mem_map._count[page]! === 0) free_hot_cold_page(m, page);
+	if (--m.mem_map._count[page]! !== 0) return;
+	if ((m.mem_map.flags[page]! & PG_head) === 0) free_hot_cold_page(m, page);
+	else for (let i = 0; i < GROUP; i++) free_hot_cold_page(m, page + i);
 }
 
 /**
@@ -50,15 +108,32 @@ export function put_page(m: Machine, page: pfn_t): void {
  * @source mm/page_alloc.c:free_hot_cold_page() - I
  */
 function free_hot_cold_page(m: Machine, page: pfn_t): void {
-	const {mem_map} = m;
+	const {mem_map} = m, group = Math.trunc(page / GROUP);
 	if ((mem_map.flags[page]! & PG_named) !== 0) m.names?.frameDied(page);
 	mem_map.flags[page] = 0;
 	mem_map.mapping[page] = 0;
 	mem_map.token_lo[page] = 0;
 	if (mem_map.token_hi[page] !== 0) mem_map.token_hi[page] = 0;
-	mem_map.index[page] = mem_map.free_frame;
-	mem_map.free_frame = page;
 	mem_map.nr_used--;
+	mem_map.index[page] = mem_map.group_free[group]!;
+	mem_map.group_free[group] = page;
+	const used = --mem_map.group_used[group]!;
+	if (used === GROUP - 1) enterPartial(mem_map, group);
+	if (used === 0) emptyGroup(mem_map, group);
+}
+
+/** All frames of a group are free again. */
+function emptyGroup(mem_map: MemMap, group: number): void {
+	leavePartial(mem_map, group);
+	for (let page = mem_map.group_free[group]!; page !== 0;) {
+		const next = mem_map.index[page]!;
+		mem_map.index[page] = 0;
+		page = next;
+	}
+	mem_map.group_free[group] = 0;
+	mem_map.group_fresh[group] = 0;
+	mem_map.group_next[group] = mem_map.empty_group;
+	mem_map.empty_group = group;
 }
 
 /** @returns an empty pte table; 0 if the allocation fails */

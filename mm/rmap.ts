@@ -1,5 +1,5 @@
 import {_PAGE_ACCESSED} from '../arch/x86/pgtable.ts';
-import {pmd_none, pmd_trans_huge, pmd_walk, pte_clear, pte_dirty, pte_mkold, pte_offset, pte_pfn, pte_present, pte_swp_mksoft_dirty,
+import {pmd_none, pmd_trans_huge, pmd_unlock_of, pmd_walk, pte_clear, pte_dirty, pte_mkold, pte_offset, pte_pfn, pte_present, pte_swp_mksoft_dirty,
 	ptep_get, set_pte_at, set_pte_bits, SWP_PTE, table_of} from '../include/asm-generic/pgtable.ts';
 import {ENOMEM} from '../include/asm-generic/errno.ts';
 import {_PAGE_SOFT_DIRTY} from '../arch/x86/pgtable.ts';
@@ -8,12 +8,14 @@ import {D, decide} from '../include/linux/decisions.ts';
 import {anon_vma_lock_read, anon_vma_lock_write, anon_vma_unlock_read, anon_vma_unlock_write, assert_page_locked, down_read_trylock,
 	may_interleave, pmd_lock, pmd_unlock, spin_lock, spin_unlock, up_read} from '../include/linux/lockdep.ts';
 import {FAIL_ANON_VMA, type Machine} from '../include/linux/machine.ts';
-import {dec_mm_counter, inc_mm_counter, linear_page_index, page_index, page_mapcount, page_mapped, PageAnon, PageMlocked, PageSwapCache,
+import {dec_mm_counter, inc_mm_counter, linear_page_index, page_index, page_mapcount, page_mapped, PageAnon, PageKsm, PageMlocked, PageSwapCache, PageTransHuge,
 	set_page_anon_mapping, set_page_index, SetPageDirty, vma_pages, vma_test, VM_LOCKED, VM_SEQ_READ} from '../include/linux/mm.ts';
 import {MM_ANONPAGES, MM_SWAPENTS, type mm_struct, type vm_area_struct} from '../include/linux/mm_types.ts';
 import {anon_vma, anon_vma_chain, SWAP_AGAIN, SWAP_FAIL, SWAP_MLOCK, SWAP_SUCCESS, TTU_IGNORE_ACCESS, TTU_IGNORE_MLOCK,
 	TTU_MUNLOCK} from '../include/linux/rmap.ts';
 import type {errno_t, pfn_t, ptep_t, ulong} from '../include/linux/types.ts';
+import {page_check_address_pmd} from './huge_memory.ts';
+import {rmap_walk_ksm} from './ksm.ts';
 import {find_mergeable_anon_vma} from './mmap.ts';
 import {clear_page_mlock, mlock_vma_page} from './mlock.ts';
 import {put_page, shouldFail} from './page_alloc.ts';
@@ -146,7 +148,7 @@ export function unlink_anon_vmas(vma: vm_area_struct): void {
 
 /** The anon_vma that page->mapping names; null if it names none, or one that is dead. */
 export function page_anon_vma(m: Machine, page: pfn_t): anon_vma | null {
-	return PageAnon(m, page) ? m.anon_vmas.get(m.mem_map.mapping[page]!) ?? null : null;
+	return PageAnon(m, page) && !PageKsm(m, page) ? m.anon_vmas.get(m.mem_map.mapping[page]!) ?? null : null;
 }
 
 /**
@@ -198,7 +200,7 @@ export function mm_find_pmd(mm: mm_struct, address: ulong): ptep_t {
  * @returns the place of the present pte that maps the page there, its table locked; -1 if it is not mapped there
  * @source mm/rmap.c:__page_check_address() - K
  */
-function page_check_address(m: Machine, page: pfn_t, mm: mm_struct, address: ulong): ptep_t {
+export function page_check_address(m: Machine, page: pfn_t, mm: mm_struct, address: ulong): ptep_t {
 	const pmd = mm_find_pmd(mm, address);
 	if (pmd < 0 || pmd_trans_huge(m, pmd)) return -1;
 	const pte = pte_offset(mm, pmd, address);
@@ -209,27 +211,37 @@ function page_check_address(m: Machine, page: pfn_t, mm: mm_struct, address: ulo
 	return -1;
 }
 
+/**
+ * Calls back for each vma that an anon_vma leads to for a page, in the order of its tree.
+ *
+ * @param av - locked
+ * @param each - with the address that the page would have in the vma
+ */
+export function forEachVmaOf(m: Machine, page: pfn_t, av: anon_vma, each: (vma: vm_area_struct, address: ulong) => boolean | void): void {
+	const pgoff = page_index(m, page);
+	av.rb_root.forEachIn(pgoff - av.longest, pgoff, ({vma}) => pgoff >= vma.vm_pgoff + vma_pages(vma) || each(vma, vma_address(m, page, vma)) !== false);
+}
+
 /** What rmap_walk() does at each vma that may map the page. */
-interface RmapOne {
+export interface RmapOne {
 	/** @returns SWAP_AGAIN to go on; what ends the walk otherwise */
 	(m: Machine, page: pfn_t, vma: vm_area_struct, address: ulong): number;
 }
 
 /**
- * Goes to each vma that may map an anonymous page, in the order of the anon_vma's tree.
+ * Goes to each vma that may map an anonymous page, in the order of the anon_vma's tree, or of the stable node of a KSM page.
  *
  * @param done - ends the walk when it says so
  * @returns what the last call returned; SWAP_AGAIN if there was none
- * @source mm/rmap.c:rmap_walk_anon() - K
+ * @source mm/rmap.c:rmap_walk(), rmap_walk_anon() - K
  */
-function rmap_walk_anon(m: Machine, page: pfn_t, one: RmapOne, done: ((m: Machine, page: pfn_t) => boolean) | null): number {
+function rmap_walk(m: Machine, page: pfn_t, one: RmapOne, done: ((m: Machine, page: pfn_t) => boolean) | null): number {
+	if (PageKsm(m, page)) return rmap_walk_ksm(m, page, one, done);
 	const av = page_lock_anon_vma_read(m, page);
 	if (av === null) return SWAP_AGAIN;
-	const pgoff = page_index(m, page);
 	let ret = SWAP_AGAIN;
-	av.rb_root.forEachIn(pgoff - av.longest, pgoff, ({vma}) => {
-		if (pgoff >= vma.vm_pgoff + vma_pages(vma)) return true;
-		ret = one(m, page, vma, vma_address(m, page, vma));
+	forEachVmaOf(m, page, av, (vma, address) => {
+		ret = one(m, page, vma, address);
 		return ret === SWAP_AGAIN && !(done !== null && done(m, page));
 	});
 	anon_vma_unlock_read(av);
@@ -264,16 +276,19 @@ export function page_referenced(m: Machine, page: pfn_t): Referenced {
 	const found: Referenced = {referenced: 0, locked: false};
 	if (!page_mapped(m, page) || !PageAnon(m, page)) return found;
 	let mapcount = page_mapcount(m, page);
-	rmap_walk_anon(m, page, (_m, _page, vma, address) => {
-		const pte = page_check_address(m, page, vma.vm_mm, address);
+	const huge = PageTransHuge(m, page);
+	rmap_walk(m, page, (_m, _page, vma, address) => {
+		const mm = vma.vm_mm, pte = huge ? page_check_address_pmd(m, page, mm, address) : page_check_address(m, page, mm, address);
 		if (pte < 0) return SWAP_AGAIN;
-		if (vma_test(vma, VM_LOCKED)) {
-			spin_unlock(table_of(m, pte));
+		const locked = vma_test(vma, VM_LOCKED);
+		// a sequentially read mapping does not count, but for a huge page
+		if (!locked && ptep_clear_flush_young(m, pte) && (huge || !vma_test(vma, VM_SEQ_READ))) found.referenced++;
+		if (huge) pmd_unlock_of(mm, pte);
+		else spin_unlock(table_of(m, pte));
+		if (locked) {
 			found.locked = true;
 			return SWAP_FAIL;
 		}
-		if (ptep_clear_flush_young(m, pte) && !vma_test(vma, VM_SEQ_READ)) found.referenced++;
-		spin_unlock(table_of(m, pte));
 		return --mapcount === 0 ? SWAP_SUCCESS : SWAP_AGAIN;
 	}, null);
 	return found;
@@ -331,7 +346,7 @@ function mlock_found_page(m: Machine, page: pfn_t, vma: vm_area_struct): number 
  */
 export function try_to_unmap(m: Machine, page: pfn_t, flags: number): number {
 	assert_page_locked(page);
-	const ret = rmap_walk_anon(m, page, (_m, _page, vma, address) => try_to_unmap_one(m, page, vma, address, flags), page_not_mapped);
+	const ret = rmap_walk(m, page, (_m, _page, vma, address) => try_to_unmap_one(m, page, vma, address, flags), page_not_mapped);
 	return ret !== SWAP_MLOCK && !page_mapped(m, page) ? SWAP_SUCCESS : ret;
 }
 
@@ -342,7 +357,7 @@ export function try_to_unmap(m: Machine, page: pfn_t, flags: number): number {
  */
 export function try_to_munlock(m: Machine, page: pfn_t): number {
 	assert_page_locked(page);
-	return rmap_walk_anon(m, page, (_m, _page, vma, address) => try_to_unmap_one(m, page, vma, address, TTU_MUNLOCK), page_not_mapped);
+	return rmap_walk(m, page, (_m, _page, vma, address) => try_to_unmap_one(m, page, vma, address, TTU_MUNLOCK), page_not_mapped);
 }
 
 // mapcounts
@@ -373,7 +388,12 @@ function __page_set_anon_rmap(m: Machine, page: pfn_t, vma: vm_area_struct, addr
  */
 export function do_page_add_anon_rmap(m: Machine, page: pfn_t, vma: vm_area_struct, address: ulong, exclusive: boolean): void {
 	assert_page_locked(page);
-	if (m.mem_map._mapcount[page]!++ === 0) __page_set_anon_rmap(m, page, vma, address, exclusive);
+	if (m.mem_map._mapcount[page]!++ === 0 && !PageKsm(m, page)) __page_set_anon_rmap(m, page, vma, address, exclusive);
+}
+
+/** Counts one more entry that maps a KSM page. @source mm/rmap.c:page_add_anon_rmap() - K */
+export function page_add_anon_rmap(m: Machine, page: pfn_t): void {
+	m.mem_map._mapcount[page]!++;
 }
 
 /** Counts the first entry of a fresh page. @source mm/rmap.c:page_add_new_anon_rmap() - K */

@@ -2,7 +2,7 @@ import {ENOENT} from '../include/asm-generic/errno.ts';
 import {modelBug} from '../include/linux/bug.ts';
 import {assert_page_locked, swap_lock, swap_unlock, trylock_page, unlock_page} from '../include/linux/lockdep.ts';
 import type {Machine} from '../include/linux/machine.ts';
-import {get_page, page_mapcount, page_mapped, PageSwapCache, SetPageDirty} from '../include/linux/mm.ts';
+import {get_page, page_mapcount, page_mapped, PageKsm, PageSwapCache, SetPageDirty} from '../include/linux/mm.ts';
 import type {errno_t, pfn_t, swp_entry_t} from '../include/linux/types.ts';
 import {put_page} from './page_alloc.ts';
 import {delete_from_swap_cache} from './swap_state.ts';
@@ -136,6 +136,7 @@ export function swp_entry_swapcount(m: Machine, entry: swp_entry_t): number {
  */
 export function reuse_swap_page(m: Machine, page: pfn_t): boolean {
 	assert_page_locked(page);
+	if (PageKsm(m, page)) return false;
 	let count = page_mapcount(m, page);
 	if (count <= 1 && PageSwapCache(m, page)) {
 		count += page_swapcount(m, page);

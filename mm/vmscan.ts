@@ -4,8 +4,9 @@ import type {Machine} from '../include/linux/machine.ts';
 import {get_page, page_mapped, PageAnon, PageDirty, PageMlocked, PageSwapCache} from '../include/linux/mm.ts';
 import type {mm_struct} from '../include/linux/mm_types.ts';
 import {SWAP_AGAIN, SWAP_FAIL, SWAP_MLOCK, TTU_IGNORE_ACCESS, TTU_UNMAP} from '../include/linux/rmap.ts';
-import {notModelled} from '../include/linux/bug.ts';
 import type {pfn_t, ulong} from '../include/linux/types.ts';
+import {is_huge_zero_pmd, split_huge_page} from './huge_memory.ts';
+import {walkPmds} from './memory.ts';
 import {put_page} from './page_alloc.ts';
 import {page_referenced, try_to_unmap} from './rmap.ts';
 import {__delete_from_swap_cache, add_to_swap, swap_writepage} from './swap_state.ts';
@@ -63,7 +64,7 @@ function __remove_mapping(m: Machine, page: pfn_t): boolean {
 	return true;
 }
 
-/** Calls back for each entry of a range that is not empty. @param start - page-aligned, as is `end` */
+/** Calls back for each pte of a range that is not empty; huge pages are passed over. @param start - page-aligned, as is `end` */
 export function forEachPte(mm: mm_struct, start: ulong, end: ulong, each: (pte: number, address: ulong) => void): void {
 	const {PAGE_SIZE, PMD_SIZE, TASK_SIZE} = mm.arch, m = mm.machine;
 	const last = Math.min(end, TASK_SIZE);
@@ -73,16 +74,30 @@ export function forEachPte(mm: mm_struct, start: ulong, end: ulong, each: (pte: 
 			address = (Math.floor(address / PMD_SIZE) + 1) * PMD_SIZE;
 			continue;
 		}
-		if (pmd_trans_huge(m, pmd)) notModelled('a huge page');
+		if (pmd_trans_huge(m, pmd)) {
+			address = (Math.floor(address / PMD_SIZE) + 1) * PMD_SIZE;
+			continue;
+		}
 		const pte = pte_offset(mm, pmd, address);
 		if (!pte_none(ptep_get(m, pte))) each(pte, address);
 		address += PAGE_SIZE;
 	}
 }
 
+/** Reclaim splits a huge page before it takes a part of it, if it can be swapped at all. @source mm/swap_state.c:add_to_swap() - K */
+function splitHugePages(mm: mm_struct, start: ulong, end: ulong): void {
+	const m = mm.machine, {TASK_SIZE} = mm.arch;
+	walkPmds(mm, start, Math.min(end, TASK_SIZE), pmd => {
+		if (!pmd_trans_huge(m, pmd) || is_huge_zero_pmd(m, pmd)) return;
+		const page = pte_pfn(m, pmd);
+		if (!PageMlocked(m, page)) split_huge_page(m, page);
+	});
+}
+
 /** A `swap_out` row: reclaim takes, in rising order, each anonymous page that an entry of the address space maps in the range. */
 export function swap_out(mm: mm_struct, start: ulong, end: ulong): void {
 	const m = mm.machine;
+	splitHugePages(mm, start, end);
 	forEachPte(mm, start, end, pte => {
 		const bits = ptep_get(m, pte);
 		if (!pte_present(bits) || pte_special(bits)) return;
@@ -94,6 +109,8 @@ export function swap_out(mm: mm_struct, start: ulong, end: ulong): void {
 /** A `referenced` row. @returns how many entries were young; 0 where no anonymous page is mapped */
 export function referenced(mm: mm_struct, address: ulong): number {
 	const m = mm.machine;
+	const pmd = pmd_walk(mm, address);
+	if (pmd >= 0 && pmd_trans_huge(m, pmd)) return is_huge_zero_pmd(m, pmd) ? 0 : page_referenced(m, pte_pfn(m, pmd)).referenced;
 	let count = 0;
 	forEachPte(mm, address, address + mm.arch.PAGE_SIZE, pte => {
 		const bits = ptep_get(m, pte);

@@ -1,8 +1,8 @@
 import {pmd_none, pmd_trans_huge, pmd_walk, pte_offset, pte_pfn, ptep_get, set_pte_bits} from '../../include/asm-generic/pgtable.ts';
-import {modelBug, notModelled} from '../../include/linux/bug.ts';
+import {modelBug} from '../../include/linux/bug.ts';
 import {D, decide} from '../../include/linux/decisions.ts';
 import {down_read, up_read} from '../../include/linux/lockdep.ts';
-import {ZERO_PAGE} from '../../include/linux/machine.ts';
+import {HUGE_ZERO_PAGE, ZERO_PAGE} from '../../include/linux/machine.ts';
 import {FAULT_FLAG_WRITE, vma_test, VM_EXEC, VM_FAULT_ERROR, VM_FAULT_OOM, VM_GROWSDOWN, VM_READ, VM_WRITE} from '../../include/linux/mm.ts';
 import type {mm_struct, vm_area_struct} from '../../include/linux/mm_types.ts';
 import type {signal_t, ulong} from '../../include/linux/types.ts';
@@ -91,8 +91,7 @@ export function do_page_fault(mm: mm_struct, address: ulong, error_code: number)
 function mmu(mm: mm_struct, address: ulong, error_code: number): number {
 	const m = mm.machine, pmd = pmd_walk(mm, address);
 	if (pmd < 0 || pmd_none(m, pmd)) return -2;
-	if (pmd_trans_huge(m, pmd)) notModelled('an access to a huge page');
-	const ptep = pte_offset(mm, pmd, address), bits = ptep_get(m, ptep);
+	const huge = pmd_trans_huge(m, pmd), ptep = huge ? pmd : pte_offset(mm, pmd, address), bits = ptep_get(m, ptep);
 	if ((bits & _PAGE_PRESENT) === 0) return -2;
 	let used = bits | _PAGE_ACCESSED;
 	if ((error_code & PF_WRITE) !== 0) {
@@ -101,7 +100,9 @@ function mmu(mm: mm_struct, address: ulong, error_code: number): number {
 	}
 	if ((error_code & PF_INSTR) !== 0 && (bits & _PAGE_NX) !== 0) return -1;
 	if (used !== bits) set_pte_bits(m, ptep, used);
-	return pte_pfn(m, ptep);
+	const page = pte_pfn(m, ptep);
+	if (!huge) return page;
+	return page === HUGE_ZERO_PAGE ? ZERO_PAGE : page + ((address / mm.arch.PAGE_SIZE) & (mm.arch.PTRS_PER_PTE - 1));
 }
 
 /** More faults than any access takes: a page that comes, turns out to be read-only, and is copied takes two. */
@@ -127,7 +128,7 @@ export function access(mm: mm_struct, address: ulong, error_code: number): numbe
 export function wouldFault(mm: mm_struct, address: ulong, error_code: number): number {
 	const m = mm.machine, pmd = address < mm.arch.TASK_SIZE ? pmd_walk(mm, address) : -1;
 	if (pmd < 0 || pmd_none(m, pmd)) return error_code;
-	const bits = ptep_get(m, pte_offset(mm, pmd, address));
+	const bits = ptep_get(m, pmd_trans_huge(m, pmd) ? pmd : pte_offset(mm, pmd, address));
 	if ((bits & _PAGE_PRESENT) === 0) return error_code;
 	const forbidden = ((error_code & PF_WRITE) !== 0 && (bits & _PAGE_RW) === 0) || ((error_code & PF_INSTR) !== 0 && (bits & _PAGE_NX) !== 0);
 	return forbidden ? error_code | PF_PROT : -1;

@@ -4,7 +4,7 @@ import {
 } from '../../arch/x86/pgtable.ts';
 import type {Machine} from '../linux/machine.ts';
 import type {mm_struct} from '../linux/mm_types.ts';
-import {pmd_lock, pmd_unlock} from '../linux/lockdep.ts';
+import {pmd_lock, pmd_lock_nested, pmd_unlock} from '../linux/lockdep.ts';
 import type {pfn_t, ptep_t, pteval_t, swp_entry_t, ulong} from '../linux/types.ts';
 
 // Entries and walks. An entry's value is its bits; the frame is read and written beside them. What is only read off the bits takes them, as
@@ -49,6 +49,10 @@ export function pte_wrprotect(bits: pteval_t): pteval_t {
 /** Where there are soft-dirty bits, a dirty entry is soft-dirty. */
 export function pte_mkdirty(m: Machine, bits: pteval_t): pteval_t {
 	return bits | _PAGE_DIRTY | (m.rev.soft_dirty ? _PAGE_SOFT_DIRTY : 0);
+}
+
+export function pte_mkclean(bits: pteval_t): pteval_t {
+	return bits & ~_PAGE_DIRTY;
 }
 
 export function pte_mkyoung(bits: pteval_t): pteval_t {
@@ -187,9 +191,18 @@ export function forget_walks(mm: mm_struct): void {
 
 /** Takes the lock that guards a pmd entry. */
 export function pmd_lock_of(mm: mm_struct, pmd: ptep_t): void {
-	pmd_lock(mm.rev.split_pmd_ptlocks ? table_of(mm.machine, pmd) : mm);
+	pmd_lock(pmd_lock_key(mm, pmd));
+}
+
+/** The key of the lock that guards a pmd entry. */
+export function pmd_lock_key(mm: mm_struct, pmd: ptep_t): mm_struct | number {
+	return mm.rev.split_pmd_ptlocks ? table_of(mm.machine, pmd) : mm;
+}
+
+export function pmd_lock_nested_of(mm: mm_struct, pmd: ptep_t): void {
+	pmd_lock_nested(pmd_lock_key(mm, pmd));
 }
 
 export function pmd_unlock_of(mm: mm_struct, pmd: ptep_t): void {
-	pmd_unlock(mm.rev.split_pmd_ptlocks ? table_of(mm.machine, pmd) : mm);
+	pmd_unlock(pmd_lock_key(mm, pmd));
 }

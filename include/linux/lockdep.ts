@@ -25,6 +25,9 @@ export type Point =
 	| 'get_user_pages: between two pages'
 	| 'mlock: mmap_sem dropped before the pages come'
 	| 'madvise_willneed: page-table lock dropped'
+	| 'remap_anon_pages_huge_pmd: page pinned, before the page lock'
+	| 'remap_anon_pages_huge_pmd: before both pmd locks'
+	| 'split_huge_page: mapping read, before the lock'
 	| 'shrink_page: page isolated, before the page lock';
 
 interface Held {
@@ -176,6 +179,10 @@ export function spin_unlock(table: number): void {
 /** The lock that guards pmd entries and the upper tables: the mm's page_table_lock, or one of the pmd table's own. */
 export function pmd_lock(key: mm_struct | number): void {
 	if (lockdep !== null) lockdep.acquire(PMD_LOCK, key, true, false);
+}
+
+export function pmd_lock_nested(key: mm_struct | number): void {
+	if (lockdep !== null) lockdep.acquire(PMD_LOCK, key, true, true);
 }
 
 export function pmd_unlock(key: mm_struct | number): void {

@@ -49,43 +49,67 @@ function larger(column: Int32Array, length: number): Int32Array<ArrayBuffer> {
 /** How much a column grows when it is full. */
 const GROWTH = 16;
 
-/** Lowest frame that is given out: 0 is no page, 1 the zero page. */
-const FIRST_FRAME = 2;
+/** Frames with a meaning of their own; 0 is no page. */
 export const ZERO_PAGE = 1;
+export const HUGE_ZERO_PAGE = 2;
+
+/** Frames of a group: as many as a huge page has. Group 0 holds the frames that are never given out: no page, and the two zero pages. */
+export const GROUP = 512;
 
 /** `struct page` of every frame, as columns by frame. */
 export class MemMap {
-	/** One past the highest frame that was ever used. */
-	nr_frames = FIRST_FRAME;
-	/** The first of the free frames, which are chained by `index`; 0 if there are none. */
-	free_frame = 0;
-	/** Frames in use now, the zero page not counted. */
+	/** Groups of frames that were ever used. */
+	nr_groups = 1;
+	/** Frames in use now, the zero pages not counted. */
 	nr_used = 0;
 	readonly max_frames: number;
-	_count = new Int32Array(1024);
+	// Frames are given out from groups of the size of a huge page, so that one that is all free again can be one. By group:
+	/** How many frames of the group are in use. */
+	group_used = new Int32Array(16);
+	/** Frames from here on were not used since the group was all free. */
+	group_fresh = new Int32Array(16);
+	/** The first of its other free frames, which are chained by `index`; 0 if there are none. */
+	group_free = new Int32Array(16);
+	/** The neighbours among the groups that have free frames and used ones; 0 for none. */
+	group_next = new Int32Array(16);
+	group_prev = new Int32Array(16);
+	/** The first group that has free frames and used ones, and the first of those that are all free, which are chained by `group_next`. */
+	partial_group = 0;
+	empty_group = 0;
+	_count = new Int32Array(16 * GROUP);
 	/** How many ptes map it: the kernel's _mapcount plus 1. */
-	_mapcount = new Int32Array(1024);
+	_mapcount = new Int32Array(16 * GROUP);
 	/** `PG_*`, and in the four highest bits those of the index from 32 up. */
-	flags = new Int32Array(1024);
+	flags = new Int32Array(16 * GROUP);
 	/** The id of the anon_vma; 0 for none. */
-	mapping = new Int32Array(1024);
+	mapping = new Int32Array(16 * GROUP);
 	/** Bits 0 to 31. */
-	index = new Int32Array(1024);
+	index = new Int32Array(16 * GROUP);
 	/** The slot of a page in the swap cache. */
-	private_ = new Int32Array(1024);
+	private_ = new Int32Array(16 * GROUP);
 	/** The content: one 64-bit token a page. */
-	token_lo = new Int32Array(1024);
-	token_hi = new Int32Array(1024);
+	token_lo = new Int32Array(16 * GROUP);
+	token_hi = new Int32Array(16 * GROUP);
 
 	constructor(max_frames: number) {
 		this.max_frames = max_frames;
 		this._count[ZERO_PAGE] = 1;
 	}
 
-	/** Makes room for another frame. */
+	/** One past the highest frame that was ever used. */
+	get nr_frames(): number {
+		return this.nr_groups * GROUP;
+	}
+
+	/** Makes room for another group. */
 	grow(): void {
-		if (this.nr_frames >= this.max_frames) throw new OutOfFrames(`more than ${this.max_frames} page frames`);
-		const length = Math.min(this.flags.length * GROWTH, this.max_frames + FIRST_FRAME);
+		if ((this.nr_groups + 1) * GROUP <= this.flags.length) return;
+		const length = this.flags.length * GROWTH, groups = length / GROUP;
+		this.group_used = larger(this.group_used, groups);
+		this.group_fresh = larger(this.group_fresh, groups);
+		this.group_free = larger(this.group_free, groups);
+		this.group_next = larger(this.group_next, groups);
+		this.group_prev = larger(this.group_prev, groups);
 		this._count = larger(this._count, length);
 		this._mapcount = larger(this._mapcount, length);
 		this.flags = larger(this.flags, length);
@@ -197,6 +221,8 @@ export const failKinds = ['page', 'pte', 'pmd', 'anon_vma', 'huge'] as const;
 /** Names of `vmstat` rows, by counter. */
 export const vmEvents = ['thp_fault_alloc', 'thp_split', 'thp_zero_page_alloc', 'pswpin', 'pswpout'] as const;
 export const THP_FAULT_ALLOC = 0;
+export const THP_SPLIT = 1;
+export const THP_ZERO_PAGE_ALLOC = 2;
 export const PSWPIN = 3;
 export const PSWPOUT = 4;
 
@@ -225,6 +251,8 @@ export class Machine {
 	/** Where a recording says that the next mapping without MAP_FIXED goes; -1 where it does not say. */
 	recorded_address = -1;
 	names: NameKeeper | null = null;
+	/** The huge zero page is there. */
+	huge_zero_page = false;
 
 	constructor(config: Partial<Config> = {}) {
 		this.config = {...DEFAULT_CONFIG, ...config};

@@ -96,6 +96,8 @@ export const PG_swapcache = 0x0002;
 export const PG_mlocked   = 0x0004;
 export const PG_anon      = 0x0008; // the kernel tells it by the low bit of page->mapping
 export const PG_named     = 0x0010; // ours: a name of a recording is bound to the frame
+export const PG_head      = 0x0020; // the first page of a huge one
+export const PG_ksm       = 0x0040; // the kernel tells it by the second bit of page->mapping, which then names a stable node
 const INDEX_HIGH = 0xf000_0000 | 0;
 
 export function PageAnon(m: Machine, page: pfn_t): boolean {
@@ -104,6 +106,15 @@ export function PageAnon(m: Machine, page: pfn_t): boolean {
 
 export function PageSwapCache(m: Machine, page: pfn_t): boolean {
 	return (m.mem_map.flags[page]! & PG_swapcache) !== 0;
+}
+
+export function PageKsm(m: Machine, page: pfn_t): boolean {
+	return (m.mem_map.flags[page]! & PG_ksm) !== 0;
+}
+
+/** The page is a huge one. */
+export function PageTransHuge(m: Machine, page: pfn_t): boolean {
+	return (m.mem_map.flags[page]! & PG_head) !== 0;
 }
 
 export function PageMlocked(m: Machine, page: pfn_t): boolean {

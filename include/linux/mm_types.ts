@@ -70,7 +70,11 @@ export class mm_struct {
 	readonly pgd: number;
 	/** Pte tables, the deposited ones of huge pages among them. */
 	nr_ptes = 0;
+	/** The tables put by for huge pmds. */
+	readonly pmd_huge_pte: number[] = [];
 	readonly rss_stat = new Int32Array(NR_MM_COUNTERS);
+	/** MMF_VM_MERGEABLE: KSM looks at it. */
+	mergeable = false;
 	/** Tasks that use it. */
 	mm_users = 1;
 	/** The mmap_sem is held for writing: a down_read_trylock would fail. */

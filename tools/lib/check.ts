@@ -70,6 +70,18 @@ function ended(row: TraceReader, out: Outcome): boolean {
 	return row.fail(FIELD.result, 'ok, SIGBUS, SIGSEGV, OOM or -EFAULT');
 }
 
+/** The result of `collapse` is whether there is a huge page now. */
+function collapsed(row: TraceReader, ret: number): boolean {
+	if (row.resultIs('ok')) return ret === 1;
+	return row.resultIs('fail') ? ret === 0 : row.fail(FIELD.result, 'ok or fail');
+}
+
+/** How a row ended, as a trace writes it. */
+export function formatOutcome(event: number, out: Outcome, isCall: boolean): string {
+	if (event === EVENT.collapse) return out.ret === 1 ? 'ok' : 'fail';
+	return isCall ? formatReturn(out.ret) : formatSignal(out);
+}
+
 /** Compares the result of a row that did something. @returns null if it agrees, or nothing was recorded */
 export function checkOutcome(row: TraceReader, out: Outcome, isCall: boolean): Mismatch | null {
 	if (out.bug !== null) return row.resultIs('BUG') || !row.resultGiven() ? null : {word: 'result', recorded: resultText(row), model: 'BUG', address: null};
@@ -78,8 +90,8 @@ export function checkOutcome(row: TraceReader, out: Outcome, isCall: boolean): M
 		return {word: 'fault', recorded: `a fault with error code ${hex(row.lo[1]!)}`, model, address: u64(row.lo[0]!, row.hi[0]!)};
 	}
 	if (row.resultGiven()) {
-		const same = isCall ? returned(row, out.ret) : ended(row, out);
-		if (!same) return {word: 'result', recorded: resultText(row), model: isCall ? formatReturn(out.ret) : formatSignal(out), address: null};
+		const same = row.event === EVENT.collapse ? collapsed(row, out.ret) : isCall ? returned(row, out.ret) : ended(row, out);
+		if (!same) return {word: 'result', recorded: resultText(row), model: formatOutcome(row.event, out, isCall), address: null};
 	}
 	if (!out.wrong_token) return null;
 	const address = joinWords(out.address_lo, out.address_hi);

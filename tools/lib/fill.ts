@@ -6,7 +6,7 @@ import {find_vma} from '../../mm/mmap.ts';
 import {permissions, rss, show_smap_vma_flags, shownStart} from '../../mm/task_mmu.ts';
 import {vmstat} from '../../mm/vmstat.ts';
 import type {Kind} from './bind.ts';
-import {formatReturn, formatSignal} from './check.ts';
+import {formatOutcome, formatReturn, formatSignal} from './check.ts';
 import {TraceError} from './errors.ts';
 import {rowText} from './explain.ts';
 import {describe, hex, newPageState, observe, type PageState, WORD_BIT} from '../../kernel/observe.ts';
@@ -49,7 +49,8 @@ export class Filler {
 		switch (result) {
 			case 'access': return formatSignal(outcome);
 			case 'call': return isAddress(row.event) && outcome.ret >= 0 ? hex(outcome.ret) : outcome.ret >= 0 ? String(outcome.ret) : formatReturn(outcome.ret);
-			case 'task': return formatReturn(outcome.ret);
+			case 'ok-fail':
+			case 'task': return formatOutcome(row.event, outcome, true);
 			default: return '';
 		}
 	}
