@@ -3,11 +3,14 @@ import {x86_64} from '../arch/x86/syscalls.ts';
 import {EFAULT} from '../include/asm-generic/errno.ts';
 import {KernelBug, modelBug, notModelled} from '../include/linux/bug.ts';
 import {because, D} from '../include/linux/decisions.ts';
+import type {file_operations} from '../include/linux/fs.ts';
+import {locksAreLost} from '../include/linux/lockdep.ts';
 import {failKinds, type Machine} from '../include/linux/machine.ts';
 import {PAGE_ALIGN, page_down} from '../include/linux/mm.ts';
 import type {mm_struct, task_struct} from '../include/linux/mm_types.ts';
 import {HANG, u64, type long, type signal_t, type ulong} from '../include/linux/types.ts';
-import {sys_remap_anon_pages} from '../mm/fremap.ts';
+import {fput, openFile, ramfs_file_operations} from '../mm/filemap.ts';
+import {sys_remap_anon_pages, sys_remap_file_pages} from '../mm/fremap.ts';
 import {collapse, splitAtAddress} from '../mm/huge_memory.ts';
 import {ksm_scan} from '../mm/ksm.ts';
 import {force_swapin_readahead, sys_madvise} from '../mm/madvise.ts';
@@ -18,8 +21,10 @@ import {sys_brk, sys_mmap, sys_munmap} from '../mm/mmap.ts';
 import {sys_mprotect} from '../mm/mprotect.ts';
 import {sys_mremap} from '../mm/mremap.ts';
 import {sys_msync} from '../mm/msync.ts';
+import {shmem_file_operations} from '../mm/shmem.ts';
 import {write_token} from '../mm/page_alloc.ts';
 import {referenced, swap_out} from '../mm/vmscan.ts';
+import {mem_file_operations} from './chardev.ts';
 import {EVENT, EVENTS, type EventName} from './events.ts';
 import {do_exit, do_group_exit, fork, thread} from './fork.ts';
 import {sys_ni_syscall} from './sys_ni.ts';
@@ -146,7 +151,7 @@ function arg({lo, hi}: Row, i: number): ulong {
 
 // The system calls, with their arguments in the kernel's order. An int is the low word.
 const systemCalls: Partial<Record<EventName, Handler>> = {
-	mmap: (_m, task, mm, row) => sys_mmap(task, mm, arg(row, 0), arg(row, 1), row.lo[2]!, row.lo[3]!, arg(row, 5)),
+	mmap: (_m, task, mm, row) => sys_mmap(task, mm, arg(row, 0), arg(row, 1), row.lo[2]!, row.lo[3]!, row.lo[4]!, arg(row, 5)),
 	munmap: (_m, _task, mm, row) => sys_munmap(mm, arg(row, 0), arg(row, 1)),
 	mprotect: (_m, _task, mm, row) => sys_mprotect(mm, arg(row, 0), arg(row, 1), arg(row, 2)),
 	mremap: (_m, task, mm, row) => sys_mremap(task, mm, arg(row, 0), arg(row, 1), arg(row, 2), arg(row, 3), arg(row, 4)),
@@ -158,7 +163,7 @@ const systemCalls: Partial<Record<EventName, Handler>> = {
 	mincore: (_m, _task, mm, row) => sys_mincore(mm, arg(row, 0), arg(row, 1)),
 	msync: (_m, _task, mm, row) => sys_msync(mm, arg(row, 0), arg(row, 1), row.lo[2]!),
 	brk: (_m, task, mm, row) => sys_brk(task, mm, arg(row, 0)),
-	remap_file_pages: () => notModelled('remap_file_pages'),
+	remap_file_pages: (_m, task, mm, row) => sys_remap_file_pages(task, mm, arg(row, 0), arg(row, 1), arg(row, 2), arg(row, 3), arg(row, 4)),
 	remap_anon_pages(m, task, mm, row) {
 		if (!m.config.remap_anon_pages) return sys_ni_syscall(m, D.rap_not_built_in);
 		return sys_remap_anon_pages(task, mm, arg(row, 0), arg(row, 1), arg(row, 2), arg(row, 3));
@@ -235,9 +240,9 @@ const otherEvents: Partial<Record<EventName, Handler>> = {
 		if (row.lo[1] === 1) task.fatal_signal_pending = true;
 		return 0;
 	},
-	file: () => notModelled('files'),
-	shm: () => notModelled('shared memory'),
-	chardev: () => notModelled('character devices'),
+	file: (m, _task, _mm, row) => declare(m, row, ramfs_file_operations),
+	shm: (m, _task, _mm, row) => declare(m, row, shmem_file_operations),
+	chardev: (m, _task, _mm, row) => declare(m, row, mem_file_operations),
 	ksm_scan(m) {
 		ksm_scan(m);
 		return 0;
@@ -250,6 +255,18 @@ const otherEvents: Partial<Record<EventName, Handler>> = {
 	migrate: () => notModelled('migration'),
 	numa_hint: () => notModelled('NUMA balancing'),
 };
+
+/** The longest file: more pages than this have no place in page->index. */
+const MAX_FILE_SIZE = 2 ** 48;
+
+/** file, shm, chardev: a descriptor is opened; what it was before is closed. */
+function declare(m: Machine, row: Row, f_op: file_operations): long {
+	const fd = row.lo[0]!, size = arg(row, 1), before = m.fds.get(fd);
+	if (size > MAX_FILE_SIZE) notModelled(`a file of more than ${MAX_FILE_SIZE} bytes`);
+	m.fds.set(fd, openFile(m, f_op, size));
+	if (before !== undefined) fput(m, before);
+	return 0;
+}
 
 /** What each event does, by its id. */
 const handlers: readonly Handler[] = EVENTS.map(({name}) => systemCalls[name] ?? otherEvents[name] ?? (() => modelBug(`${name} is nothing that a task does`)));
@@ -285,6 +302,7 @@ export function dispatch(m: Machine, task: task_struct, row: Row, out: Outcome):
 	} catch (error) {
 		if (!(error instanceof KernelBug)) throw error;
 		out.bug = error.message;
+		locksAreLost();
 		return;
 	}
 	if (out.ret === HANG || out.signal === OOM) do_group_exit(m, task);

@@ -5,6 +5,7 @@ import type {Machine} from '../include/linux/machine.ts';
 import {flags_clear, vma_flags, vma_pages, vma_set_flags, vma_test, VM_DONTCOPY, VM_LOCKED} from '../include/linux/mm.ts';
 import {mm_struct, task_struct, vm_area_struct} from '../include/linux/mm_types.ts';
 import type {errno_t} from '../include/linux/types.ts';
+import {get_file} from '../mm/filemap.ts';
 import {ksm_exit, ksm_fork} from '../mm/ksm.ts';
 import {copy_page_range} from '../mm/memory.ts';
 import {appendVma, exit_mmap} from '../mm/mmap.ts';
@@ -34,6 +35,8 @@ function copyVma(mm: mm_struct, mpnt: vm_area_struct): vm_area_struct | errno_t 
 	const tmp = new vm_area_struct(mm, mpnt.vm_start, mpnt.vm_end, mpnt.vm_flags, mpnt.vm_flags_high, mpnt.vm_page_prot, mpnt.vm_pgoff);
 	tmp.anon_vma = mpnt.anon_vma;
 	if (anon_vma_fork(tmp, mpnt) !== 0) return -ENOMEM;
+	tmp.vm_ops = mpnt.vm_ops;
+	tmp.vm_file = mpnt.vm_file === null ? null : get_file(mpnt.vm_file);
 	vma_set_flags(tmp, flags_clear(vma_flags(tmp), VM_LOCKED));
 	return tmp;
 }

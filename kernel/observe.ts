@@ -1,7 +1,7 @@
-import {pmd_none, pmd_trans_huge, pmd_walk, pte_dirty, pte_none, pte_offset, pte_pfn, pte_present, pte_special, pte_swp_soft_dirty, pte_write, pte_young,
+import {pmd_none, pmd_trans_huge, pmd_walk, pte_dirty, pte_file, pte_file_soft_dirty, pte_none, pte_to_pgoff, pte_offset, pte_pfn, pte_present, pte_special, pte_swp_soft_dirty, pte_write, pte_young,
 	ptep_get} from '../include/asm-generic/pgtable.ts';
 import {_PAGE_SOFT_DIRTY} from '../arch/x86/pgtable.ts';
-import {HUGE_ZERO_PAGE} from '../include/linux/machine.ts';
+import {HUGE_ZERO_PAGE, ZERO_PAGE} from '../include/linux/machine.ts';
 import {page_index, page_mapcount, PageAnon, PageKsm, PageMlocked, PageSwapCache} from '../include/linux/mm.ts';
 import type {mm_struct} from '../include/linux/mm_types.ts';
 import {TWO_32, type ulong} from '../include/linux/types.ts';
@@ -17,7 +17,7 @@ export type Word = typeof WORDS[number];
 /** The bit of a word. */
 export const WORD_BIT = Object.fromEntries(WORDS.map((word, bit) => [word, 1 << bit])) as Readonly<Record<Word, number>>;
 
-const {none: NONE, present: PRESENT, swap: SWAP, huge: HUGE, base: BASE, rw: RW, ro: RO, dirty: DIRTY, clean: CLEAN, young: YOUNG, old: OLD, softdirty: SOFTDIRTY,
+const {none: NONE, present: PRESENT, swap: SWAP, nonlinear: NONLINEAR, huge: HUGE, base: BASE, rw: RW, ro: RO, dirty: DIRTY, clean: CLEAN, young: YOUNG, old: OLD, softdirty: SOFTDIRTY,
 	anon: ANON, file: FILE, zero: ZERO, swapcache: SWAPCACHE, locked: LOCKED} = WORD_BIT;
 
 /** The words with a number, in the order in which they are printed. */
@@ -43,10 +43,12 @@ export interface PageState {
 	/** The swap slot; 0 where there is none. */
 	entry: number;
 	swapcount: number;
+	/** The page offset of a nonlinear entry; -1 where it is none. */
+	pgoff: number;
 }
 
 export function newPageState(): PageState {
-	return {words: 0, pfn: 0, mapcount: -1, index: -1, anon_vma: 0, hasData: false, data_lo: 0, data_hi: 0, entry: 0, swapcount: -1};
+	return {words: 0, pfn: 0, mapcount: -1, index: -1, anon_vma: 0, hasData: false, data_lo: 0, data_hi: 0, entry: 0, swapcount: -1, pgoff: -1};
 }
 
 /** Looks at an address. @param address - bytes, page-aligned */
@@ -59,11 +61,17 @@ export function observe(mm: mm_struct, address: ulong, state: PageState): void {
 	state.hasData = false;
 	state.entry = 0;
 	state.swapcount = -1;
+	state.pgoff = -1;
 	if (address >= mm.arch.TASK_SIZE) return;
 	const m = mm.machine, pmd = pmd_walk(mm, address);
 	if (pmd < 0 || pmd_none(m, pmd)) return;
 	const huge = pmd_trans_huge(m, pmd), ptep = huge ? pmd : pte_offset(mm, pmd, address), bits = ptep_get(m, ptep);
 	if (pte_none(bits)) return;
+	if (pte_file(bits)) {
+		state.words = NONLINEAR | (pte_file_soft_dirty(bits) ? SOFTDIRTY : 0);
+		state.pgoff = pte_to_pgoff(m, ptep);
+		return;
+	}
 	if (!pte_present(bits)) {
 		state.words = SWAP | (pte_swp_soft_dirty(bits) ? SOFTDIRTY : 0);
 		state.entry = pte_pfn(m, ptep);
@@ -73,6 +81,12 @@ export function observe(mm: mm_struct, address: ulong, state: PageState): void {
 	state.words = PRESENT | (huge ? HUGE : BASE) | (pte_write(bits) ? RW : RO) | (pte_dirty(bits) ? DIRTY : CLEAN) | (pte_young(bits) ? YOUNG : OLD)
 		| ((bits & _PAGE_SOFT_DIRTY) !== 0 ? SOFTDIRTY : 0);
 	state.hasData = true;
+	// a driver's page: nothing more is known of it
+	if (pte_special(bits) && pte_pfn(m, ptep) !== ZERO_PAGE) {
+		state.words |= FILE;
+		state.hasData = false;
+		return;
+	}
 	if (pte_special(bits) || (huge && pte_pfn(m, ptep) === HUGE_ZERO_PAGE)) {
 		state.words |= ZERO;
 		state.data_lo = 0;
@@ -92,7 +106,7 @@ function observePage(mm: mm_struct, page: number, part: number, state: PageState
 	const ksm = PageKsm(m, page);
 	if (ksm) state.words |= WORD_BIT.ksm;
 	state.index = ksm ? -1 : page_index(m, page) + part;
-	state.anon_vma = ksm ? 0 : m.mem_map.mapping[page]!;
+	state.anon_vma = ksm || !PageAnon(m, page) ? 0 : m.mem_map.mapping[page]!;
 	state.data_lo = m.mem_map.token_lo[page + part]!;
 	state.data_hi = m.mem_map.token_hi[page + part]!;
 }
@@ -115,6 +129,7 @@ export function describe(state: PageState, nameOf: (kind: 'pfn' | 'entry' | 'ano
 	if (state.anon_vma !== 0) words.push(`anon_vma=${nameOf('anon_vma', state.anon_vma)}`);
 	if (state.index >= 0) words.push(`index=${state.index}`);
 	if (state.hasData && state.pfn !== 0) words.push(`data=${formatWords(state.data_lo, state.data_hi)}`);
+	if (state.pgoff >= 0) words.push(`pgoff=${state.pgoff}`);
 	if (state.entry !== 0) words.push(`entry=${nameOf('entry', state.entry)}`, `swapcount=${state.swapcount}`);
 	return words.join(' ');
 }

@@ -1,20 +1,22 @@
 import {EAGAIN, EINTR, EINVAL, ENOMEM} from '../include/asm-generic/errno.ts';
 import {is_swap_pte, pmd_lock_key, pmd_lock_of, pmd_none, pmd_trans_huge, pmd_unlock_of, pte_clear, pte_mkdirty, pte_none, pte_offset, pte_pfn, pte_present, pte_same,
-	pte_to_swp_entry, ptep_get, set_pte_at, table_of} from '../include/asm-generic/pgtable.ts';
+	pte_to_swp_entry, PTE_FILE_MAX_BITS, ptep_get, set_pte_at, set_pte_file, table_of} from '../include/asm-generic/pgtable.ts';
 import {moving} from '../include/asm-generic/mman-common.ts';
 import {BUG, modelBug} from '../include/linux/bug.ts';
 import {because, D, decide} from '../include/linux/decisions.ts';
-import {anon_vma_lock_write, anon_vma_unlock_write, down_read, lock_page, may_interleave, pmd_lock, pmd_lock_nested, pmd_unlock, spin_lock, spin_lock_nested, spin_unlock, unlock_page,
-	up_read} from '../include/linux/lockdep.ts';
-import {get_page, linear_page_index, offset_in_page, page_down, page_mapcount, PageAnon, set_page_index, vma_test, VM_LOCKED, VM_SHARED,
-	wrap} from '../include/linux/mm.ts';
+import {anon_vma_lock_write, anon_vma_unlock_write, down_read, down_write, lock_page, may_interleave, pmd_lock, pmd_lock_nested, pmd_unlock, spin_lock, spin_lock_nested, spin_unlock, unlock_page,
+	up_read, up_write} from '../include/linux/lockdep.ts';
+import {MAP_NONBLOCK} from '../include/linux/mman.ts';
+import {dec_mm_counter, flags_or, get_page, linear_page_index, offset_in_page, page_down, page_mapcount, PageAnon, set_page_index, vma_flags, vma_set_flags, vma_test, VM_LOCKED,
+	VM_NONLINEAR, VM_SHARED, wrap} from '../include/linux/mm.ts';
 import type {mm_struct, task_struct, vm_area_struct} from '../include/linux/mm_types.ts';
-import {HANG, type errno_t, type long, type pfn_t, type ptep_t, type pteval_t, type ulong} from '../include/linux/types.ts';
+import {HANG, type errno_t, type long, type pfn_t, type pgoff_t, type ptep_t, type pteval_t, type ulong} from '../include/linux/types.ts';
 import {remap_anon_pages_huge_pmd, split_huge_page_pmd} from './huge_memory.ts';
-import {__pte_alloc, maybe_mkwrite, mk_pte, pmd_alloc, vm_normal_page} from './memory.ts';
+import {__pte_alloc, maybe_mkwrite, mk_pte, mm_counter, pmd_alloc, vm_normal_page} from './memory.ts';
+import {mm_populate, munlock_vma_pages_range} from './mlock.ts';
 import {find_vma} from './mmap.ts';
 import {put_page} from './page_alloc.ts';
-import {anon_vma_prepare, mm_find_pmd, page_get_anon_vma, put_anon_vma} from './rmap.ts';
+import {anon_vma_prepare, mm_find_pmd, page_get_anon_vma, page_remove_rmap, put_anon_vma} from './rmap.ts';
 import {swp_entry_swapcount} from './swapfile.ts';
 
 const {RAP_ALLOW_SRC_HOLES} = moving;
@@ -199,6 +201,80 @@ function remapOne(mm: mm_struct, dst_vma: vm_area_struct, src_vma: vm_area_struc
 	const err = remap_anon_pages_pte(mm, dst_vma, dst_addr, pte_offset(mm, dst_pmd, dst_addr), pte_offset(mm, src_pmd, src_addr), flags);
 	return err === 0 ? PAGE_SIZE : err;
 }
+
+// remap_file_pages
+
+/** Empties an entry of a shared mapping. @source mm/fremap.c:zap_pte() - I */
+function zap_pte(mm: mm_struct, ptep: ptep_t): void {
+	const m = mm.machine, bits = ptep_get(m, ptep), page = pte_present(bits) ? vm_normal_page(m, ptep, bits) : 0;
+	pte_clear(m, ptep);
+	if (page === 0) return;
+	dec_mm_counter(mm, mm_counter(m, page));
+	page_remove_rmap(m, page);
+	put_page(m, page);
+}
+
+/**
+ * Puts page offsets into the entries of a range, for faults to find.
+ *
+ * @returns 0; -ENOMEM, with the entries before done
+ * @source mm/fremap.c:generic_file_remap_pages(), install_file_pte() - I
+ */
+function generic_file_remap_pages(mm: mm_struct, start: ulong, size: ulong, pgoff: pgoff_t): errno_t {
+	const m = mm.machine, {PAGE_SIZE} = mm.arch;
+	for (let done = 0; done < size; done += PAGE_SIZE) {
+		const pmd = pmd_alloc(mm, start + done);
+		if (pmd < 0 || (pmd_none(m, pmd) && __pte_alloc(mm, pmd) !== 0)) return because(m, D.rfp_nomem, -ENOMEM);
+		const ptep = pte_offset(mm, pmd, start + done);
+		spin_lock(table_of(m, ptep));
+		if (!pte_none(ptep_get(m, ptep))) zap_pte(mm, ptep);
+		set_pte_file(m, ptep, pgoff + done / PAGE_SIZE, true);
+		spin_unlock(table_of(m, ptep));
+	}
+	return 0;
+}
+
+/** The part of remap_file_pages() that holds the mmap_sem. @returns 0 or a negated errno, and whether the vma is mlocked */
+function remapFilePages(mm: mm_struct, start: ulong, size: ulong, pgoff: pgoff_t): {err: errno_t, locked: boolean} {
+	const m = mm.machine, vma = find_vma(mm, start);
+	if (vma === null || !vma_test(vma, VM_SHARED)) return {err: because(m, D.rfp_not_shared, -EINVAL), locked: false};
+	const locked = vma_test(vma, VM_LOCKED);
+	if (vma.vm_ops === null || !vma.vm_ops.remap_pages) return {err: because(m, D.rfp_cannot, -EINVAL), locked};
+	if (start < vma.vm_start || start + size > vma.vm_end) return {err: because(m, D.rfp_outside_vma, -EINVAL), locked};
+	if (!vma_test(vma, VM_NONLINEAR)) {
+		if (pgoff === linear_page_index(vma, start)) return {err: because(m, D.rfp_linear, 0), locked};
+		vma_set_flags(vma, flags_or(vma_flags(vma), VM_NONLINEAR));
+	}
+	if (locked) {
+		const flags = vma_flags(vma);
+		munlock_vma_pages_range(vma, start, start + size);
+		vma_set_flags(vma, flags);
+	}
+	return {err: generic_file_remap_pages(mm, start, size, pgoff), locked};
+}
+
+/**
+ * Maps pages of a shared file in any order, without more vmas: the vma becomes nonlinear, and its entries say which page is where.
+ *
+ * @param prot - all 64 bits; must be 0
+ * @returns 0; -EINVAL, -ENOMEM
+ * @source mm/fremap.c:remap_file_pages() - I
+ * @model The mmap_sem is taken for writing at once, where the kernel begins with a reader's and starts again. No file here accounts dirty pages, for
+ * which the kernel would make a linear mapping instead.
+ */
+export function sys_remap_file_pages(task: task_struct, mm: mm_struct, start_: ulong, size_: ulong, prot: ulong, pgoff: ulong, flags: ulong): errno_t {
+	const m = mm.machine, start = page_down(mm, start_), size = page_down(mm, size_);
+	if (prot !== 0) return because(m, D.rfp_prot, -EINVAL);
+	if (wrap(mm, start + size) <= start) return because(m, D.rfp_wraps, -EINVAL);
+	if (pgoff + size / mm.arch.PAGE_SIZE >= 2 ** PTE_FILE_MAX_BITS) return because(m, D.rfp_pgoff_overflows, -EINVAL);
+	down_write(mm);
+	const {err, locked} = remapFilePages(mm, start, size, pgoff);
+	up_write(mm);
+	if (err === 0 && (locked || (flags & MAP_NONBLOCK) === 0)) mm_populate(task, mm, start, size);
+	return err;
+}
+
+// the call
 
 /**
  * The vma that holds one side of the call: private, and the whole range in it.

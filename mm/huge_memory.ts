@@ -8,7 +8,7 @@ import {because, D, decide} from '../include/linux/decisions.ts';
 import {transparent_hugepage_enabled} from '../include/linux/huge_mm.ts';
 import {anon_vma_lock_write, anon_vma_unlock_write, down_write, lock_page, may_interleave, spin_lock, spin_unlock, trylock_page, unlock_page,
 	up_write} from '../include/linux/lockdep.ts';
-import {FAIL_HUGE, HUGE_ZERO_PAGE, type Machine, THP_FAULT_ALLOC, THP_SPLIT, THP_ZERO_PAGE_ALLOC, ZERO_PAGE} from '../include/linux/machine.ts';
+import {FAIL_HUGE, HUGE_ZERO_PAGE, type Machine, THP_FAULT_ALLOC, THP_SPLIT, ZERO_PAGE} from '../include/linux/machine.ts';
 import {add_mm_counter, FAULT_FLAG_WRITE, flags_clear, flags_or, flags_test, FOLL_DUMP, FOLL_MLOCK, FOLL_TOUCH, FOLL_WRITE, get_page, linear_page_index,
 	page_index, page_mapcount, PageAnon, PageMlocked, PageTransHuge, PG_anon, PG_dirty, PG_head, PG_mlocked, set_page_anon_mapping, set_page_index,
 	vma_test, VM_FAULT_FALLBACK, VM_FAULT_OOM, VM_FAULT_SIGBUS, VM_FAULT_WRITE, VM_HUGEPAGE, VM_LOCKED, VM_NO_THP, VM_NOHUGEPAGE,
@@ -61,18 +61,6 @@ export function pgtable_trans_huge_withdraw(mm: mm_struct): number {
 
 // faults
 
-/**
- * The huge zero page is allocated when it is first used.
- *
- * @source mm/huge_memory.c:get_huge_zero_page() - K
- * @model Its shrinker is left out: once there, it stays.
- */
-function get_huge_zero_page(m: Machine): void {
-	if (m.huge_zero_page) return;
-	m.huge_zero_page = true;
-	count_vm_event(m, THP_ZERO_PAGE_ALLOC);
-}
-
 /** Maps the huge zero page. @param pmd - empty, locked @source mm/huge_memory.c:set_huge_zero_page() - K */
 function set_huge_zero_page(mm: mm_struct, vma: vm_area_struct, pmd: ptep_t, pgtable: number): void {
 	pgtable_trans_huge_deposit(mm, pgtable);
@@ -80,11 +68,15 @@ function set_huge_zero_page(mm: mm_struct, vma: vm_area_struct, pmd: ptep_t, pgt
 	mm.nr_ptes++;
 }
 
-/** A read fault: the huge zero page, but SIGBUS in a userfault range. */
+/**
+ * A read fault: the huge zero page, but SIGBUS in a userfault range.
+ *
+ * @model The huge zero page is there before the trace begins, and its shrinker is left out, so get_huge_zero_page() neither fails nor counts
+ * thp_zero_page_alloc: K.
+ */
 function readHuge(mm: mm_struct, vma: vm_area_struct, pmd: ptep_t): number {
 	const m = mm.machine, pgtable = pte_alloc_one(m);
 	if (pgtable === 0) return VM_FAULT_OOM;
-	get_huge_zero_page(m);
 	pmd_lock_of(mm, pmd);
 	let ret = 0, set = false;
 	if (pmd_none(m, pmd)) {
@@ -109,7 +101,7 @@ function __do_huge_pmd_anonymous_page(mm: mm_struct, vma: vm_area_struct, haddr:
 	const m = mm.machine, pgtable = pte_alloc_one(m);
 	if (pgtable === 0) {
 		put_page(m, page);
-		return VM_FAULT_OOM;
+		return m.rev.huge_fault_oom_falls_back ? VM_FAULT_FALLBACK : VM_FAULT_OOM;
 	}
 	pmd_lock_of(mm, pmd);
 	const userfault = vma_test(vma, VM_USERFAULT);

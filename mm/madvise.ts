@@ -1,13 +1,14 @@
-import {EAGAIN, EINVAL, ENOMEM} from '../include/asm-generic/errno.ts';
+import {EACCES, EAGAIN, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP} from '../include/asm-generic/errno.ts';
 import {madvise as advices} from '../include/asm-generic/mman-common.ts';
 import {is_swap_pte, pte_to_swp_entry, ptep_get} from '../include/asm-generic/pgtable.ts';
 import {notModelled} from '../include/linux/bug.ts';
 import {because, D, decide} from '../include/linux/decisions.ts';
 import {down_read, down_write, may_interleave, up_read, up_write} from '../include/linux/lockdep.ts';
-import {flags_clear, flags_or, offset_in_page, PAGE_ALIGN, vma_flags, vma_set_flags, vma_test, VM_DONTCOPY, VM_DONTDUMP, VM_HUGETLB,
-	VM_LOCKED, VM_NONLINEAR, VM_PFNMAP, VM_RAND_READ, VM_SEQ_READ, VM_USERFAULT, wrap} from '../include/linux/mm.ts';
+import {flags_clear, flags_or, linear_page_index, offset_in_page, PAGE_ALIGN, vma_flags, vma_set_flags, vma_test, VM_DONTCOPY, VM_DONTDUMP, VM_HUGETLB,
+	VM_LOCKED, VM_NONLINEAR, VM_PFNMAP, VM_RAND_READ, VM_SEQ_READ, VM_SHARED, VM_USERFAULT, VM_WRITE, wrap} from '../include/linux/mm.ts';
 import type {mm_struct, task_struct, vm_area_struct} from '../include/linux/mm_types.ts';
 import type {errno_t, ulong, vm_flags_t} from '../include/linux/types.ts';
+import {force_page_cache_readahead} from './filemap.ts';
 import {hugepage_madvise} from './huge_memory.ts';
 import {ksm_madvise} from './ksm.ts';
 import {zap_page_range} from './memory.ts';
@@ -26,7 +27,6 @@ const {MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, 
  *
  * @returns a negated errno in place of them
  * @source mm/madvise.c:madvise_behavior() - P; 2013-05: L
- * @model Mappings with vm_ops, which MADV_USERFAULT refuses, come with their issue.
  */
 function advisedFlags(task: task_struct, vma: vm_area_struct, start: ulong, end: ulong, behavior: number): vm_flags_t | errno_t {
 	const m = vma.vm_mm.machine, flags = vma_flags(vma);
@@ -62,7 +62,7 @@ function madvise_behavior(task: task_struct, vma: vm_area_struct, fixup: Fixup, 
 		return 0;
 	}
 	const pgoff = vma.vm_pgoff + (start - vma.vm_start) / mm.arch.PAGE_SIZE;
-	const merged = vma_merge(mm, fixup.prev, start, end, new_flags, vma.anon_vma, pgoff), target = merged ?? vma;
+	const merged = vma_merge(mm, fixup.prev, start, end, new_flags, vma.anon_vma, vma.vm_file, pgoff), target = merged ?? vma;
 	fixup.prev = target;
 	if (merged === null) {
 		let error = 0;
@@ -92,15 +92,31 @@ export function force_swapin_readahead(mm: mm_struct, start: ulong, end: ulong):
 /** @source mm/madvise.c:madvise_dontneed() - K */
 function madvise_dontneed(vma: vm_area_struct, start: ulong, end: ulong): errno_t {
 	if (vma_test(vma, VM_LOCKED | VM_HUGETLB | VM_PFNMAP)) return because(vma.vm_mm.machine, D.madvise_dontneed_locked, -EINVAL);
-	zap_page_range(vma, start, end - start);
+	const nonlinear = vma_test(vma, VM_NONLINEAR);
+	zap_page_range(vma, start, end - start, nonlinear ? {check_mapping: null, nonlinear_vma: vma, first_index: 0, last_index: Infinity} : null);
 	return 0;
 }
 
-/** @source mm/madvise.c:madvise_remove() - I @model Without files there is nothing that could be removed. */
-function madvise_remove(vma: vm_area_struct): errno_t {
-	const m = vma.vm_mm.machine;
+/** Punches a hole into the file of a shared mapping. @source mm/madvise.c:madvise_remove(); fs/open.c:do_fallocate() - I */
+function madvise_remove(vma: vm_area_struct, start: ulong, end: ulong): errno_t {
+	const mm = vma.vm_mm, m = mm.machine, of = vma.vm_file, {PAGE_SIZE} = mm.arch;
 	if (vma_test(vma, VM_LOCKED | VM_NONLINEAR | VM_HUGETLB)) return because(m, D.madvise_remove_locked, -EINVAL);
-	return because(m, D.madvise_remove_no_file, -EINVAL);
+	if (of === null) return because(m, D.madvise_remove_no_file, -EINVAL);
+	if ((vma.vm_flags & (VM_SHARED | VM_WRITE)) !== (VM_SHARED | VM_WRITE)) return because(m, D.madvise_remove_not_shared, -EACCES);
+	if (!of.f_op.regular) return because(m, D.madvise_remove_device, -ENODEV);
+	if (of.f_op.punch_hole === null) return because(m, D.madvise_remove_cannot, -EOPNOTSUPP);
+	up_read(mm);
+	of.f_op.punch_hole(m, of, linear_page_index(vma, start), linear_page_index(vma, start) + (end - start) / PAGE_SIZE);
+	down_read(mm);
+	return 0;
+}
+
+/** @source mm/madvise.c:madvise_willneed() - K */
+function madvise_willneed(vma: vm_area_struct, start: ulong, end: ulong): errno_t {
+	const mm = vma.vm_mm, of = vma.vm_file;
+	if (of === null) force_swapin_readahead(mm, start, end);
+	else if (of.f_op.readpage) force_page_cache_readahead(mm.machine, of, linear_page_index(vma, start), (end - start) / mm.arch.PAGE_SIZE);
+	return 0;
 }
 
 /** @source mm/madvise.c:madvise_vma() - K */
@@ -108,11 +124,10 @@ function madvise_vma(task: task_struct, vma: vm_area_struct, fixup: Fixup, start
 	switch (behavior) {
 		case MADV_REMOVE:
 			fixup.prev = null;
-			return madvise_remove(vma);
+			return madvise_remove(vma, start, end);
 		case MADV_WILLNEED:
 			fixup.prev = vma;
-			force_swapin_readahead(vma.vm_mm, start, end);
-			return 0;
+			return madvise_willneed(vma, start, end);
 		case MADV_DONTNEED:
 			fixup.prev = vma;
 			return madvise_dontneed(vma, start, end);

@@ -1,8 +1,9 @@
 import {_PAGE_SOFT_DIRTY} from '../arch/x86/pgtable.ts';
 import {EFAULT, ENOENT, ENOMEM, ERESTARTSYS} from '../include/asm-generic/errno.ts';
 import {addr_end, forget_walks, pgd_offset, pmd_lock_of, pmd_none, pmd_offset, pmd_populate, pmd_trans_huge, pmd_unlock_of, pmd_walk,
-	pte_clear, pte_dirty, pte_mkdirty, pte_mkold, pte_mkspecial, pte_mkwrite, pte_mkyoung, pte_none, pte_offset, pte_pfn, pte_present,
-	pte_same, pte_special, pte_swp_soft_dirty, pte_to_swp_entry, pte_write, pte_wrprotect, ptep_get, pud_offset, set_pte_at, set_pte_bits,
+	is_swap_pte, pte_clear, pte_dirty, pte_file, pte_file_soft_dirty, pte_mkclean, pte_mkdirty, pte_mkold, pte_mkspecial, pte_mkwrite, pte_mkyoung, pte_none, pte_offset, pte_pfn, pte_present,
+	pte_same, pte_special, pte_swp_soft_dirty, pte_to_pgoff, pte_to_swp_entry, pte_write, pte_wrprotect, ptep_get, pud_offset, set_pte_at, set_pte_bits,
+	set_pte_file,
 	table_of} from '../include/asm-generic/pgtable.ts';
 import {because, D} from '../include/linux/decisions.ts';
 import {transparent_hugepage_enabled} from '../include/linux/huge_mm.ts';
@@ -10,18 +11,19 @@ import {lock_page, may_interleave, pmd_lock, pmd_unlock, spin_lock, spin_lock_ne
 	unlock_page} from '../include/linux/lockdep.ts';
 import {type Machine, ZERO_PAGE} from '../include/linux/machine.ts';
 import {add_mm_counter, dec_mm_counter, FAULT_FLAG_WRITE, FOLL_DUMP, FOLL_FORCE, FOLL_MLOCK, FOLL_TOUCH, FOLL_WRITE, get_page, inc_mm_counter,
-	is_cow_mapping, PageAnon, PageDirty, PageKsm, PageMlocked, PG_mlocked, SetPageDirty, stack_guard_page_start, vma_test, VM_FAULT_ERROR,
-	VM_FAULT_FALLBACK, VM_FAULT_MAJOR, VM_FAULT_OOM, VM_FAULT_SIGBUS, VM_FAULT_WRITE, VM_GROWSDOWN, VM_IO, VM_LOCKED, VM_MAYREAD,
+	is_cow_mapping, linear_page_index, page_index, PageAnon, PageDirty, PageKsm, PageMlocked, PG_mlocked, SetPageDirty, stack_guard_page_start, vma_test, VM_FAULT_ERROR,
+	VM_FAULT_FALLBACK, VM_FAULT_MAJOR, VM_FAULT_OOM, VM_FAULT_SIGBUS, VM_FAULT_WRITE, VM_GROWSDOWN, VM_HUGETLB, VM_IO, VM_LOCKED, VM_MAYREAD, VM_MIXEDMAP, VM_NONLINEAR, VM_SHARED,
 	VM_PFNMAP, VM_READ, VM_USERFAULT, VM_WRITE} from '../include/linux/mm.ts';
-import {MM_ANONPAGES, MM_SWAPENTS, type mm_struct, type task_struct, type vm_area_struct} from '../include/linux/mm_types.ts';
-import type {errno_t, pfn_t, ptep_t, pteval_t, ulong} from '../include/linux/types.ts';
+import {MM_ANONPAGES, MM_FILEPAGES, MM_SWAPENTS, type mm_struct, type task_struct, type vm_area_struct} from '../include/linux/mm_types.ts';
+import type {file} from '../include/linux/fs.ts';
+import type {errno_t, pfn_t, pgoff_t, ptep_t, pteval_t, ulong} from '../include/linux/types.ts';
 import {copy_huge_pmd, do_huge_pmd_anonymous_page, do_huge_pmd_wp_page, follow_trans_huge_pmd, huge_pmd_set_accessed, split_huge_page_pmd,
 	zap_huge_pmd} from './huge_memory.ts';
 import {ksm_might_need_to_copy} from './ksm.ts';
 import {mlock_vma_page, munlock_vma_page} from './mlock.ts';
 import {expand_downwards, find_extend_vma} from './mmap.ts';
 import {alloc_page, copy_user_highpage, pmd_alloc_one, pte_alloc_one, pud_alloc_one, put_page} from './page_alloc.ts';
-import {anon_vma_prepare, do_page_add_anon_rmap, page_add_new_anon_rmap, page_dup_rmap, page_move_anon_rmap, page_remove_rmap,
+import {anon_vma_prepare, do_page_add_anon_rmap, page_add_file_rmap, page_add_new_anon_rmap, page_dup_rmap, page_move_anon_rmap, page_remove_rmap,
 	unlink_anon_vmas} from './rmap.ts';
 import {free_page_and_swap_cache, lookup_swap_cache, swapin_readahead} from './swap_state.ts';
 import {free_swap_and_cache, reuse_swap_page, swap_duplicate, swap_free, try_to_free_swap, vm_swap_full} from './swapfile.ts';
@@ -177,7 +179,7 @@ export function walkPmds(mm: mm_struct, start: ulong, end: ulong, each: (pmd: pt
 	}
 }
 
-/** The page that an entry maps; 0 for the zero page, which has no struct page of its own. */
+/** The page that an entry maps; 0 for the zero page and for a driver's, which have no struct page. */
 export function vm_normal_page(m: Machine, ptep: ptep_t, bits: pteval_t): pfn_t {
 	return pte_special(bits) ? 0 : pte_pfn(m, ptep);
 }
@@ -198,14 +200,15 @@ export function maybe_mkwrite(bits: pteval_t, vma: vm_area_struct): pteval_t {
  * Copies one entry from a parent to a child: a page gets one more mapping and both entries become read-only, the child's old; a swap entry gets one more holder.
  *
  * @source mm/memory.c:copy_one_pte() - K
- * @model Shared mappings, migration entries and nonlinear entries come with their issues.
  */
 function copy_one_pte(m: Machine, dst_mm: mm_struct, dst: ptep_t, src: ptep_t, vma: vm_area_struct): void {
 	let pte = ptep_get(m, src);
 	const frame = pte_pfn(m, src);
 	if (!pte_present(pte)) {
-		swap_duplicate(m, frame);
-		inc_mm_counter(dst_mm, MM_SWAPENTS);
+		if (is_swap_pte(pte)) {
+			swap_duplicate(m, frame);
+			inc_mm_counter(dst_mm, MM_SWAPENTS);
+		}
 		set_pte_at(m, dst, pte, frame);
 		return;
 	}
@@ -213,12 +216,13 @@ function copy_one_pte(m: Machine, dst_mm: mm_struct, dst: ptep_t, src: ptep_t, v
 		pte = pte_wrprotect(pte);
 		set_pte_bits(m, src, pte);
 	}
+	if (vma_test(vma, VM_SHARED)) pte = pte_mkclean(pte);
 	pte = pte_mkold(pte);
 	const page = vm_normal_page(m, src, pte);
 	if (page !== 0) {
 		get_page(m, page);
 		page_dup_rmap(m, page);
-		inc_mm_counter(dst_mm, MM_ANONPAGES);
+		inc_mm_counter(dst_mm, mm_counter(m, page));
 	}
 	set_pte_at(m, dst, pte, frame);
 }
@@ -239,13 +243,14 @@ function copy_pte_range(dst_mm: mm_struct, src_mm: mm_struct, dst_pmd: ptep_t, s
 }
 
 /**
- * Copies the entries of a vma to the child. A vma without an anon_vma is passed over: its faults will find the same again.
+ * Copies the entries of a vma to the child. A vma is passed over if its faults will find the same again: without an anon_vma, but not a
+ * nonlinear one or a driver's.
  *
  * @returns 0; -ENOMEM, with what was copied until then
  * @source mm/memory.c:copy_page_range() - K
  */
 export function copy_page_range(dst_mm: mm_struct, src_mm: mm_struct, vma: vm_area_struct): errno_t {
-	if (vma.anon_vma === null) return 0;
+	if (vma.anon_vma === null && !vma_test(vma, VM_HUGETLB | VM_NONLINEAR | VM_PFNMAP | VM_MIXEDMAP)) return 0;
 	const m = src_mm.machine;
 	let error = 0;
 	walkPmds(src_mm, vma.vm_start, vma.vm_end, (src_pmd, addr, next) => {
@@ -263,15 +268,34 @@ export function copy_page_range(dst_mm: mm_struct, src_mm: mm_struct, vma: vm_ar
 
 // zap
 
+/** What of a range is to be unmapped; nothing said: all of it. */
+export interface ZapDetails {
+	/** Only pages of this file; the copies that private mappings have of them stay. */
+	readonly check_mapping: file | null;
+	/** Pages that are not where a linear mapping would have them leave their offset behind. */
+	readonly nonlinear_vma: vm_area_struct | null;
+	/** Of a nonlinear vma, only the pages from here to there. */
+	readonly first_index: pgoff_t;
+	readonly last_index: pgoff_t;
+}
+
+/** Is a page to stay? */
+function spared(m: Machine, page: pfn_t, details: ZapDetails): boolean {
+	const {check_mapping, nonlinear_vma, first_index, last_index} = details;
+	if (check_mapping !== null && (PageAnon(m, page) || m.mem_map.mapping[page] !== check_mapping.id)) return true;
+	return nonlinear_vma !== null && (page_index(m, page) < first_index || page_index(m, page) > last_index);
+}
+
 /**
  * Empties the entries of a pte table: pages lose a mapping, swap slots a holder.
  *
+ * @param details - null for all
  * @source mm/memory.c:zap_pte_range() - K
  * @model The kernel gathers the pages and frees them once the table's lock is dropped; here each is freed at once, which leaves the same.
  */
-function zap_pte_range(vma: vm_area_struct, pmd: ptep_t, addr: ulong, end: ulong): void {
+function zap_pte_range(vma: vm_area_struct, pmd: ptep_t, addr: ulong, end: ulong, details: ZapDetails | null): void {
 	const mm = vma.vm_mm, m = mm.machine;
-	let pte = pte_offset(mm, pmd, addr), anon = 0, swap = 0;
+	let pte = pte_offset(mm, pmd, addr), anon = 0, swap = 0, files = 0;
 	const table = table_of(m, pte);
 	spin_lock(table);
 	for (let at = addr; at < end; at += mm.arch.PAGE_SIZE, pte++) {
@@ -279,24 +303,34 @@ function zap_pte_range(vma: vm_area_struct, pmd: ptep_t, addr: ulong, end: ulong
 		if (pte_none(bits)) continue;
 		if (pte_present(bits)) {
 			const page = vm_normal_page(m, pte, bits);
+			if (details !== null && page !== 0 && spared(m, page, details)) continue;
 			pte_clear(m, pte);
 			if (page === 0) continue;
-			anon--;
+			if (details !== null && details.nonlinear_vma !== null && linear_page_index(vma, at) !== page_index(m, page)) {
+				set_pte_file(m, pte, page_index(m, page), (bits & _PAGE_SOFT_DIRTY) !== 0);
+			}
+			if (PageAnon(m, page)) anon--;
+			else files--;
 			page_remove_rmap(m, page);
 			free_page_and_swap_cache(m, page);
 			continue;
 		}
-		swap--;
-		free_swap_and_cache(m, pte_to_swp_entry(m, pte));
+		// swap entries and nonlinear entries are left where not everything goes
+		if (details !== null) continue;
+		if (is_swap_pte(bits)) {
+			swap--;
+			free_swap_and_cache(m, pte_to_swp_entry(m, pte));
+		}
 		pte_clear(m, pte);
 	}
 	add_mm_counter(mm, MM_ANONPAGES, anon);
+	add_mm_counter(mm, MM_FILEPAGES, files);
 	add_mm_counter(mm, MM_SWAPENTS, swap);
 	spin_unlock(table);
 }
 
 /** Empties the entries of a part of a vma. @source mm/memory.c:unmap_single_vma() - K */
-function unmap_single_vma(vma: vm_area_struct, start_addr: ulong, end_addr: ulong): void {
+function unmap_single_vma(vma: vm_area_struct, start_addr: ulong, end_addr: ulong, details: ZapDetails | null): void {
 	const start = Math.max(vma.vm_start, start_addr), end = Math.min(vma.vm_end, end_addr);
 	if (start >= end) return;
 	const m = vma.vm_mm.machine;
@@ -306,18 +340,61 @@ function unmap_single_vma(vma: vm_area_struct, start_addr: ulong, end_addr: ulon
 			if (next - addr === vma.vm_mm.arch.PMD_SIZE) return zap_huge_pmd(vma.vm_mm, pmd);
 			split_huge_page_pmd(vma, addr, pmd);
 		}
-		zap_pte_range(vma, pmd, addr, next);
+		zap_pte_range(vma, pmd, addr, next, details);
 	});
 }
 
 /** Empties the entries of a list of vmas, as far as they lie in the range. @source mm/memory.c:unmap_vmas() - K */
-export function unmap_vmas(first: vm_area_struct, start: ulong, end: ulong): void {
-	for (let vma: vm_area_struct | null = first; vma !== null && vma.vm_start < end; vma = vma.vm_next) unmap_single_vma(vma, start, end);
+export function unmap_vmas(first: vm_area_struct, start: ulong, end: ulong, details: ZapDetails | null = null): void {
+	for (let vma: vm_area_struct | null = first; vma !== null && vma.vm_start < end; vma = vma.vm_next) unmap_single_vma(vma, start, end, details);
 }
 
 /** Empties the entries of a range that begins in a vma. @source mm/memory.c:zap_page_range() - K */
-export function zap_page_range(vma: vm_area_struct, start: ulong, size: ulong): void {
-	unmap_vmas(vma, start, start + size);
+export function zap_page_range(vma: vm_area_struct, start: ulong, size: ulong, details: ZapDetails | null): void {
+	unmap_vmas(vma, start, start + size, details);
+}
+
+/**
+ * Unmaps a part of a file from every mapping; private copies stay.
+ *
+ * @param start, end - page offsets
+ * @source mm/memory.c:unmap_mapping_range() without even_cows - I
+ * @model The mappings are found by looking at every vma, where the kernel has a tree of the file's.
+ */
+export function unmap_mapping_range(m: Machine, check_mapping: file, start: pgoff_t, end: pgoff_t): void {
+	forEachVmaOfFile(m, check_mapping, vma => {
+		const {PAGE_SIZE} = m.arch, nonlinear = vma_test(vma, VM_NONLINEAR);
+		const first = nonlinear ? vma.vm_start : Math.max(vma.vm_start, vma.vm_start + (start - vma.vm_pgoff) * PAGE_SIZE);
+		const last = nonlinear ? vma.vm_end : Math.min(vma.vm_end, vma.vm_start + (end - vma.vm_pgoff) * PAGE_SIZE);
+		if (first >= last) return;
+		unmap_single_vma(vma, first, last, {check_mapping, nonlinear_vma: nonlinear ? vma : null, first_index: start, last_index: end - 1});
+	});
+}
+
+/** Calls back for each mapping of a file, nonlinear ones too. */
+export function forEachVmaOfFile(m: Machine, of: file, each: (vma: vm_area_struct) => void): void {
+	for (const mm of m.mms) {
+		for (let vma = mm.mmap; vma !== null; vma = vma.vm_next) if (vma.vm_file === of) each(vma);
+	}
+}
+
+/**
+ * Maps every page of a driver's vma as a raw frame.
+ *
+ * @param frame - by its number in the vma; 0 if there is no memory for it
+ * @returns false if there is no memory
+ * @source mm/memory.c:remap_pfn_range(), remap_pte_range() - K
+ */
+export function remapPages(vma: vm_area_struct, frame: (i: number) => pfn_t): boolean {
+	const mm = vma.vm_mm, m = mm.machine, {PAGE_SIZE} = mm.arch;
+	for (let at = vma.vm_start, i = 0; at < vma.vm_end; at += PAGE_SIZE, i++) {
+		const pmd = pmd_alloc(mm, at);
+		if (pmd < 0 || (pmd_none(m, pmd) && __pte_alloc(mm, pmd) !== 0)) return false;
+		const page = frame(i);
+		if (page === 0) return false;
+		set_pte_at(m, pte_offset(mm, pmd, at), pte_mkspecial(vma.vm_page_prot), page);
+	}
+	return true;
 }
 
 // faults
@@ -328,7 +405,6 @@ export function zap_page_range(vma: vm_area_struct, start: ulong, size: ulong): 
  * @param ptep - its table locked, and unlocked on return
  * @returns VM_FAULT_WRITE; VM_FAULT_OOM
  * @source mm/memory.c:do_wp_page() - K
- * @model Shared mappings come with their issue.
  */
 function do_wp_page(mm: mm_struct, vma: vm_area_struct, address: ulong, ptep: ptep_t, orig_pte: pteval_t): number {
 	const m = mm.machine, table = table_of(m, ptep), old_page = vm_normal_page(m, ptep, orig_pte), old_frame = pte_pfn(m, ptep);
@@ -337,11 +413,12 @@ function do_wp_page(mm: mm_struct, vma: vm_area_struct, address: ulong, ptep: pt
 		if (reuse_swap_page(m, old_page)) {
 			page_move_anon_rmap(m, old_page, vma);
 			unlock_page(old_page);
-			set_pte_bits(m, ptep, maybe_mkwrite(pte_mkdirty(m, pte_mkyoung(orig_pte)), vma));
-			spin_unlock(table);
-			return VM_FAULT_WRITE;
+			return wp_reuse(m, vma, ptep, orig_pte);
 		}
 		unlock_page(old_page);
+	} else if ((vma.vm_flags & (VM_WRITE | VM_SHARED)) === (VM_WRITE | VM_SHARED)) {
+		if (old_page !== 0) SetPageDirty(m, old_page);
+		return wp_reuse(m, vma, ptep, orig_pte);
 	}
 	if (old_page !== 0) get_page(m, old_page);
 	spin_unlock(table);
@@ -351,7 +428,8 @@ function do_wp_page(mm: mm_struct, vma: vm_area_struct, address: ulong, ptep: pt
 		if (old_page !== 0) put_page(m, old_page);
 		return VM_FAULT_OOM;
 	}
-	if (old_page !== 0) copy_user_highpage(m, new_page, old_page);
+	// a driver's page has no struct page, but content
+	if (old_frame !== ZERO_PAGE) copy_user_highpage(m, new_page, old_frame);
 	spin_lock(table);
 	if (!pte_same(m, ptep, orig_pte, old_frame)) {
 		// somebody else has answered the fault
@@ -360,7 +438,12 @@ function do_wp_page(mm: mm_struct, vma: vm_area_struct, address: ulong, ptep: pt
 		if (old_page !== 0) put_page(m, old_page);
 		return 0;
 	}
-	if (old_page === 0) inc_mm_counter(mm, MM_ANONPAGES);
+	if (old_page === 0) {
+		inc_mm_counter(mm, MM_ANONPAGES);
+	} else if (!PageAnon(m, old_page)) {
+		dec_mm_counter(mm, MM_FILEPAGES);
+		inc_mm_counter(mm, MM_ANONPAGES);
+	}
 	page_add_new_anon_rmap(m, new_page, vma, address);
 	lru_cache_add_active_or_unevictable(m, new_page, vma);
 	set_pte_at(m, ptep, maybe_mkwrite(pte_mkdirty(m, mk_pte(vma)), vma), new_page);
@@ -378,6 +461,13 @@ function do_wp_page(mm: mm_struct, vma: vm_area_struct, address: ulong, ptep: pt
 		}
 		put_page(m, old_page);
 	}
+	return VM_FAULT_WRITE;
+}
+
+/** The page is written to as it is: the end of do_wp_page() for one that is not copied. @returns VM_FAULT_WRITE */
+function wp_reuse(m: Machine, vma: vm_area_struct, ptep: ptep_t, orig_pte: pteval_t): number {
+	set_pte_bits(m, ptep, maybe_mkwrite(pte_mkdirty(m, pte_mkyoung(orig_pte)), vma));
+	spin_unlock(table_of(m, ptep));
 	return VM_FAULT_WRITE;
 }
 
@@ -522,11 +612,115 @@ function do_anonymous_page(mm: mm_struct, vma: vm_area_struct, address: ulong, p
 	return 0;
 }
 
+/** Counts a page by what it is. */
+export function mm_counter(m: Machine, page: pfn_t): number {
+	return PageAnon(m, page) ? MM_ANONPAGES : MM_FILEPAGES;
+}
+
+/**
+ * Maps a page of a file at an entry that is empty or nonlinear.
+ *
+ * @param ptep - its table locked
+ * @source mm/memory.c:do_set_pte(); __do_fault(), Linux 3.10 - K
+ */
+function do_set_pte(vma: vm_area_struct, address: ulong, page: pfn_t, ptep: ptep_t, write: boolean, anon: boolean): void {
+	const mm = vma.vm_mm, m = mm.machine, old = ptep_get(m, ptep);
+	let entry = mk_pte(vma);
+	if (write) entry = maybe_mkwrite(pte_mkdirty(m, entry), vma);
+	else if (pte_file(old) && pte_file_soft_dirty(old)) entry |= _PAGE_SOFT_DIRTY;
+	if (anon) {
+		inc_mm_counter(mm, MM_ANONPAGES);
+		page_add_new_anon_rmap(m, page, vma, address);
+	} else {
+		inc_mm_counter(mm, MM_FILEPAGES);
+		page_add_file_rmap(m, page);
+	}
+	set_pte_at(m, ptep, entry, page);
+}
+
+/** How many pages around a fault are mapped, as far as they are in the page cache: 64 KiB. */
+const FAULT_AROUND_PAGES = 16;
+
+/**
+ * Maps what is in the page cache around a fault.
+ *
+ * @param ptep - of the address; its table locked
+ * @source mm/memory.c:do_fault_around(), mm/filemap.c:filemap_map_pages() - I
+ */
+function do_fault_around(vma: vm_area_struct, address: ulong, ptep: ptep_t, pgoff: pgoff_t): void {
+	const mm = vma.vm_mm, m = mm.machine, {PAGE_SIZE} = mm.arch, window = FAULT_AROUND_PAGES * PAGE_SIZE;
+	const start = Math.max(Math.floor(address / window) * window, vma.vm_start), end = Math.min((Math.floor(address / window) + 1) * window, vma.vm_end);
+	const off = Math.floor((address - start) / PAGE_SIZE);
+	for (let at = start, i = -off; at < end; at += PAGE_SIZE, i++) {
+		const page = pte_none(ptep_get(m, ptep + i)) ? vma.vm_file!.i_pages.get(pgoff + i) : undefined;
+		if (page === undefined) continue;
+		get_page(m, page);
+		do_set_pte(vma, at, page, ptep + i, false, false);
+	}
+}
+
+/**
+ * A fault on an entry of a mapping of a file: the page is found or made by the file, and mapped; or copied, for a write to a private mapping.
+ *
+ * @param pgoff - of the page
+ * @param linear - the pages around it can be mapped too
+ * @returns 0; VM_FAULT_SIGBUS past the end of the file; VM_FAULT_OOM
+ * @source mm/memory.c:do_read_fault(), do_cow_fault(), do_shared_fault(); __do_fault(), Linux 3.10 - K
+ */
+function do_fault(mm: mm_struct, vma: vm_area_struct, address: ulong, ptep: ptep_t, flags: number, pgoff: pgoff_t, linear: boolean): number {
+	const m = mm.machine, table = table_of(m, ptep), write = (flags & FAULT_FLAG_WRITE) !== 0, cow = write && !vma_test(vma, VM_SHARED);
+	const orig_pte = ptep_get(m, ptep), orig_frame = pte_pfn(m, ptep), ops = vma.vm_ops!;
+	if (!write && linear && ops.map_pages && m.rev.fault_around) {
+		spin_lock(table);
+		do_fault_around(vma, address, ptep, pgoff);
+		spin_unlock(table);
+		if (!pte_same(m, ptep, orig_pte, orig_frame)) return 0;
+	}
+	let new_page = 0;
+	if (cow) {
+		if (anon_vma_prepare(vma) !== 0) return VM_FAULT_OOM;
+		new_page = alloc_page(m);
+		if (new_page === 0) return VM_FAULT_OOM;
+	}
+	const fault_page = ops.fault!(vma, pgoff);
+	if (fault_page < 0) {
+		if (cow) put_page(m, new_page);
+		return -fault_page;
+	}
+	if (cow) copy_user_highpage(m, new_page, fault_page);
+	may_interleave('do_fault: before the page-table lock');
+	spin_lock(table);
+	const same = pte_same(m, ptep, orig_pte, orig_frame);
+	if (same) {
+		do_set_pte(vma, address, cow ? new_page : fault_page, ptep, write, cow);
+		if (cow) lru_cache_add_active_or_unevictable(m, new_page, vma);
+		else if (write) SetPageDirty(m, fault_page);
+	} else if (cow) {
+		put_page(m, new_page);
+	}
+	spin_unlock(table);
+	unlock_page(fault_page);
+	if (cow || !same) put_page(m, fault_page);
+	return 0;
+}
+
+/** A fault on an entry that maps nothing. */
+function do_pte_missing(mm: mm_struct, vma: vm_area_struct, address: ulong, ptep: ptep_t, flags: number, entry: pteval_t): number {
+	if (pte_none(entry)) {
+		if (vma.vm_ops === null || vma.vm_ops.fault === null) return do_anonymous_page(mm, vma, address, ptep, flags);
+		return do_fault(mm, vma, address, ptep, flags, linear_page_index(vma, address), true);
+	}
+	// do_nonlinear_fault()
+	if (pte_file(entry)) return do_fault(mm, vma, address, ptep, flags, pte_to_pgoff(mm.machine, ptep), false);
+	return do_swap_page(mm, vma, address, ptep, flags, entry);
+}
+
 /** @source mm/memory.c:handle_pte_fault() - K */
 function handle_pte_fault(mm: mm_struct, vma: vm_area_struct, address: ulong, ptep: ptep_t, flags: number): number {
 	const m = mm.machine, entry = ptep_get(m, ptep), frame = pte_pfn(m, ptep);
 	if (!pte_present(entry)) {
-		return pte_none(entry) ? do_anonymous_page(mm, vma, address, ptep, flags) : do_swap_page(mm, vma, address, ptep, flags, entry);
+		if (pte_none(entry) && vma.vm_ops === null) return do_anonymous_page(mm, vma, address, ptep, flags);
+		return do_pte_missing(mm, vma, address, ptep, flags, entry);
 	}
 	const table = table_of(m, ptep);
 	may_interleave('handle_pte_fault: before the page-table lock');
@@ -553,7 +747,7 @@ export function handle_mm_fault(mm: mm_struct, vma: vm_area_struct, address: ulo
 	const m = mm.machine, pmd = pmd_alloc(mm, address);
 	if (pmd < 0) return VM_FAULT_OOM;
 	if (pmd_none(m, pmd)) {
-		if (transparent_hugepage_enabled(vma)) {
+		if (transparent_hugepage_enabled(vma) && vma.vm_ops === null) {
 			const ret = do_huge_pmd_anonymous_page(mm, vma, address, pmd, flags);
 			if ((ret & VM_FAULT_FALLBACK) === 0) return ret;
 		}
@@ -600,7 +794,7 @@ export function follow_page(mm: mm_struct, vma: vm_area_struct, address: ulong, 
 	}
 	let page = vm_normal_page(m, ptep, bits);
 	if (page === 0) {
-		if ((flags & FOLL_DUMP) !== 0) {
+		if ((flags & FOLL_DUMP) !== 0 || pte_pfn(m, ptep) !== ZERO_PAGE) {
 			spin_unlock(table);
 			return -EFAULT;
 		}

@@ -5,15 +5,18 @@ import {anon_vma_lock_write, anon_vma_unlock_write, down_write, pmd_lock, pmd_un
 import {calc_vm_flag_bits, calc_vm_prot_bits, MAP_32BIT, MAP_ANONYMOUS, MAP_FIXED, MAP_HUGETLB, MAP_NONBLOCK, MAP_NORESERVE, MAP_POPULATE,
 	MAP_PRIVATE, MAP_SHARED, MAP_TYPE} from '../include/linux/mman.ts';
 import {flags_clear, flags_or, flags_test, flags_xor, offset_in_page, PAGE_ALIGN, vm_get_page_prot, vma_flags, vma_pages, vma_set_flags,
-	vma_test, VM_ACCOUNT, VM_DATA_DEFAULT_FLAGS, VM_EXEC, VM_GROWSDOWN, VM_LOCKED, VM_MAYEXEC, VM_MAYREAD, VM_MAYWRITE, VM_NORESERVE, VM_READ,
+	vma_test, VM_ACCOUNT, VM_DATA_DEFAULT_FLAGS, VM_EXEC, VM_GROWSDOWN, VM_LOCKED, VM_MAYEXEC, VM_MAYREAD, VM_MAYSHARE, VM_MAYWRITE, VM_NORESERVE, VM_READ,
 	VM_SHARED, VM_SOFTDIRTY, VM_SPECIAL, VM_WRITE, wrap} from '../include/linux/mm.ts';
 import {type mm_struct, type task_struct, vm_area_struct} from '../include/linux/mm_types.ts';
+import type {file} from '../include/linux/fs.ts';
 import type {anon_vma, anon_vma_chain} from '../include/linux/rmap.ts';
 import type {errno_t, long, pgoff_t, ulong, vm_flags_t} from '../include/linux/types.ts';
+import {fput, get_file} from './filemap.ts';
 import {vma_adjust_trans_huge} from './huge_memory.ts';
 import {free_pgtables, unmap_vmas} from './memory.ts';
 import {__mlock_vma_pages_range, mm_populate, munlock_vma_pages_all} from './mlock.ts';
 import {anon_vma_clone, anon_vma_interval_tree_insert, anon_vma_interval_tree_remove, anon_vma_prepare, unlink_anon_vmas} from './rmap.ts';
+import {shmem_zero_setup} from './shmem.ts';
 
 // the list and the tree of vmas
 
@@ -110,7 +113,7 @@ function post_update(vma: vm_area_struct): void {
  *
  * @param insert - the new vma of a split, whose range is set already; null otherwise
  * @source mm/mmap.c:vma_adjust() - K
- * @model File mappings come with their issue. Chain links never fail, so neither does this.
+ * @model The tree of the mappings of a file is not kept. Chain links never fail, so neither does this.
  */
 function vma_adjust(vma: vm_area_struct, start: ulong, end: ulong, pgoff: pgoff_t, insert: vm_area_struct | null): void {
 	const mm = vma.vm_mm, {PAGE_SIZE} = mm.arch;
@@ -161,6 +164,7 @@ function vma_adjust(vma: vm_area_struct, start: ulong, end: ulong, pgoff: pgoff_
 			anon_vma_unlock_write(av);
 		}
 		if (remove_next === 0) return;
+		if (next!.vm_file !== null) fput(mm.machine, next!.vm_file);
 		if (next!.anon_vma !== null) unlink_anon_vmas(next!);
 		mm.map_count--;
 		if (remove_next === 1) return;
@@ -170,9 +174,9 @@ function vma_adjust(vma: vm_area_struct, start: ulong, end: ulong, pgoff: pgoff_
 
 // merging
 
-/** Flags other than soft-dirty must be the same. @source mm/mmap.c:is_mergeable_vma() - K */
-function is_mergeable_vma(vma: vm_area_struct, vm_flags: vm_flags_t): boolean {
-	return flags_clear(flags_xor(vma_flags(vma), vm_flags), VM_SOFTDIRTY) === 0;
+/** Flags other than soft-dirty must be the same, and the file. @source mm/mmap.c:is_mergeable_vma() - K */
+function is_mergeable_vma(vma: vm_area_struct, of: file | null, vm_flags: vm_flags_t): boolean {
+	return vma.vm_file === of && flags_clear(flags_xor(vma_flags(vma), vm_flags), VM_SOFTDIRTY) === 0;
 }
 
 /**
@@ -186,13 +190,13 @@ function is_mergeable_anon_vma(anon_vma1: anon_vma | null, anon_vma2: anon_vma |
 }
 
 /** @source mm/mmap.c:can_vma_merge_before() - K */
-function can_vma_merge_before(vma: vm_area_struct, vm_flags: vm_flags_t, av: anon_vma | null, pgoff: pgoff_t): boolean {
-	return is_mergeable_vma(vma, vm_flags) && is_mergeable_anon_vma(av, vma.anon_vma, vma) && vma.vm_pgoff === pgoff;
+function can_vma_merge_before(vma: vm_area_struct, vm_flags: vm_flags_t, av: anon_vma | null, of: file | null, pgoff: pgoff_t): boolean {
+	return is_mergeable_vma(vma, of, vm_flags) && is_mergeable_anon_vma(av, vma.anon_vma, vma) && vma.vm_pgoff === pgoff;
 }
 
 /** @source mm/mmap.c:can_vma_merge_after() - K */
-function can_vma_merge_after(vma: vm_area_struct, vm_flags: vm_flags_t, av: anon_vma | null, pgoff: pgoff_t): boolean {
-	return is_mergeable_vma(vma, vm_flags) && is_mergeable_anon_vma(av, vma.anon_vma, vma) && vma.vm_pgoff + vma_pages(vma) === pgoff;
+function can_vma_merge_after(vma: vm_area_struct, vm_flags: vm_flags_t, av: anon_vma | null, of: file | null, pgoff: pgoff_t): boolean {
+	return is_mergeable_vma(vma, of, vm_flags) && is_mergeable_anon_vma(av, vma.anon_vma, vma) && vma.vm_pgoff + vma_pages(vma) === pgoff;
 }
 
 /**
@@ -203,12 +207,12 @@ function can_vma_merge_after(vma: vm_area_struct, vm_flags: vm_flags_t, av: anon
  * @source mm/mmap.c:vma_merge() - K
  */
 export function vma_merge(mm: mm_struct, prev: vm_area_struct | null, addr: ulong, end: ulong, vm_flags: vm_flags_t, av: anon_vma | null,
-	pgoff: pgoff_t): vm_area_struct | null {
+	of: file | null, pgoff: pgoff_t): vm_area_struct | null {
 	if (flags_test(vm_flags, VM_SPECIAL)) return null;
 	const pglen = (end - addr) / mm.arch.PAGE_SIZE, area = prev === null ? mm.mmap : prev.vm_next;
 	const next = area !== null && area.vm_end === end ? area.vm_next : area;
-	const withNext = next !== null && end === next.vm_start && can_vma_merge_before(next, vm_flags, av, pgoff + pglen);
-	if (prev !== null && prev.vm_end === addr && can_vma_merge_after(prev, vm_flags, av, pgoff)) {
+	const withNext = next !== null && end === next.vm_start && can_vma_merge_before(next, vm_flags, av, of, pgoff + pglen);
+	if (prev !== null && prev.vm_end === addr && can_vma_merge_after(prev, vm_flags, av, of, pgoff)) {
 		const both = withNext && is_mergeable_anon_vma(prev.anon_vma, next.anon_vma, null);
 		vma_adjust(prev, prev.vm_start, both ? next.vm_end : end, prev.vm_pgoff, null);
 		return prev;
@@ -221,7 +225,7 @@ export function vma_merge(mm: mm_struct, prev: vm_area_struct | null, addr: ulon
 
 /** They touch, and differ in nothing but what mprotect changes. @source mm/mmap.c:anon_vma_compatible() - K */
 function anon_vma_compatible(a: vm_area_struct, b: vm_area_struct): boolean {
-	return a.vm_end === b.vm_start
+	return a.vm_end === b.vm_start && a.vm_file === b.vm_file
 		&& flags_clear(flags_xor(vma_flags(a), vma_flags(b)), VM_READ | VM_WRITE | VM_EXEC | VM_SOFTDIRTY) === 0
 		&& b.vm_pgoff === a.vm_pgoff + vma_pages(a);
 }
@@ -312,33 +316,71 @@ function clearOldMaps(mm: mm_struct, addr: ulong, len: ulong): errno_t {
 /**
  * Makes a mapping, or lets a neighbour grow.
  *
- * @returns the address; -ENOMEM
+ * @param of - the file; null for anonymous memory, which gets one of its own if it is shared
+ * @returns the address; -ENOMEM; -EINVAL
  * @source mm/mmap.c:mmap_region() - K
  */
-function mmap_region(mm: mm_struct, addr: ulong, len: ulong, flags: vm_flags_t, pgoff: pgoff_t): long {
+function mmap_region(mm: mm_struct, addr: ulong, len: ulong, flags: vm_flags_t, pgoff: pgoff_t, of: file | null): long {
 	const error = clearOldMaps(mm, addr, len);
 	if (error !== 0) return error;
 	const vm_flags = accountable_mapping(flags) ? flags_or(flags, VM_ACCOUNT) : flags;
-	const vma = mapOrMerge(mm, addr, len, vm_flags, pgoff);
+	const vma = mapOrMerge(mm, addr, len, vm_flags, pgoff, of);
+	if (typeof vma === 'number') return vma;
 	mm.total_vm += len / mm.arch.PAGE_SIZE;
 	if (flags_test(vm_flags, VM_LOCKED)) {
-		if (flags_test(vm_flags, VM_SPECIAL)) vma_set_flags(vma, flags_clear(vma_flags(vma), VM_LOCKED));
+		if (vma_test(vma, VM_SPECIAL)) vma_set_flags(vma, flags_clear(vma_flags(vma), VM_LOCKED));
 		else mm.locked_vm += len / mm.arch.PAGE_SIZE;
 	}
 	return addr;
 }
 
 /** The end of mmap_region() and do_brk(): a neighbour grows, or a new vma is linked; either is soft-dirty then. */
-function mapOrMerge(mm: mm_struct, addr: ulong, len: ulong, vm_flags: vm_flags_t, pgoff: pgoff_t): vm_area_struct {
+function mapOrMerge(mm: mm_struct, addr: ulong, len: ulong, vm_flags: vm_flags_t, pgoff: pgoff_t, of: file | null): vm_area_struct | errno_t {
 	const prev = vmaBefore(mm, addr);
-	let vma = vma_merge(mm, prev, addr, addr + len, vm_flags, null, pgoff);
+	let vma = vma_merge(mm, prev, addr, addr + len, vm_flags, null, of, pgoff);
 	if (vma === null) {
 		vma = new vm_area_struct(mm, addr, addr + len, 0, 0, vm_get_page_prot(mm, vm_flags), pgoff);
 		vma_set_flags(vma, vm_flags);
+		const error = mapFile(vma, of, prev);
+		if (error !== 0) return error;
 		vma_link(mm, vma, prev);
 	}
 	if (mm.rev.soft_dirty) vma_set_flags(vma, flags_or(vma_flags(vma), VM_SOFTDIRTY));
 	return vma;
+}
+
+/** Asks the file to set up its mapping; shared anonymous memory gets a file of its own. */
+function mapFile(vma: vm_area_struct, of: file | null, prev: vm_area_struct | null): errno_t {
+	const mm = vma.vm_mm, m = mm.machine, shared = vma_test(vma, VM_SHARED), grows = vma_test(vma, VM_GROWSDOWN);
+	if (of === null && !shared) return 0;
+	// before Linux 3.17 only here, and the old mapping is gone by now
+	if (grows) return because(m, D.mmap_shared_growsdown, -EINVAL);
+	if (of === null) {
+		shmem_zero_setup(vma);
+	} else {
+		vma.vm_file = get_file(of);
+		const error = of.f_op.mmap(of, vma);
+		if (error !== 0) {
+			// what the driver has mapped already goes again
+			const next = prev === null ? mm.mmap : prev.vm_next;
+			unmap_vmas(vma, vma.vm_start, vma.vm_end);
+			free_pgtables(vma, prev === null ? 0 : prev.vm_end, next === null ? 0 : next.vm_start);
+			fput(m, of);
+			return error;
+		}
+	}
+	if (vma_wants_writenotify(vma)) vma.vm_page_prot = vm_get_page_prot(mm, flags_clear(vma_flags(vma), VM_SHARED));
+	return 0;
+}
+
+/**
+ * Are entries of a shared writable mapping read-only until they are written to, so that its file gets to know?
+ *
+ * @source mm/mmap.c:vma_wants_writenotify() - K
+ * @model No file here accounts dirty pages.
+ */
+export function vma_wants_writenotify(vma: vm_area_struct): boolean {
+	return (vma.vm_flags & (VM_WRITE | VM_SHARED)) === (VM_WRITE | VM_SHARED) && vma.vm_ops !== null && vma.vm_ops.page_mkwrite;
 }
 
 /** What mmap_region() made must be faulted in. */
@@ -350,9 +392,9 @@ interface Populate {
  * @param len - bytes, more than 0
  * @returns the address; -EINVAL, -ENOMEM, -EOVERFLOW
  * @source mm/mmap.c:do_mmap_pgoff() - K
- * @model Mappings of files and shared ones come with their issue.
+ * @model Every file may be read, written and executed.
  */
-function do_mmap_pgoff(mm: mm_struct, addr_: ulong, len_: ulong, prot: number, flags: number, pgoff_: pgoff_t, populate: Populate): long {
+function do_mmap_pgoff(of: file | null, mm: mm_struct, addr_: ulong, len_: ulong, prot: number, flags: number, pgoff_: pgoff_t, populate: Populate): long {
 	const m = mm.machine, {PAGE_SIZE, ULONG_RANGE} = mm.arch;
 	if (len_ === 0) return because(m, D.mmap_len_zero, -EINVAL);
 	const len = PAGE_ALIGN(mm, len_);
@@ -365,15 +407,20 @@ function do_mmap_pgoff(mm: mm_struct, addr_: ulong, len_: ulong, prot: number, f
 	let vm_flags: vm_flags_t = calc_vm_prot_bits(prot) | calc_vm_flag_bits(flags) | mm.def_flags | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
 	switch (flags & MAP_TYPE) {
 		case MAP_SHARED:
-			return notModelled('a shared mapping');
+			vm_flags |= VM_SHARED | VM_MAYSHARE;
+			break;
 		case MAP_PRIVATE:
 			break;
 		default:
 			return because(m, D.mmap_bad_type, -EINVAL);
 	}
+	const shared = (vm_flags & VM_SHARED) !== 0, growsdown = (vm_flags & VM_GROWSDOWN) !== 0;
+	if (growsdown && (of !== null || shared) && !m.rev.growsdown_shared_refused_late) return because(m, D.mmap_shared_growsdown, -EINVAL);
 	// MAP_NORESERVE is honoured, since overcommit never refuses
 	if ((flags & MAP_NORESERVE) !== 0) vm_flags |= VM_NORESERVE;
-	const at = mmap_region(mm, addr, len, vm_flags, addr / PAGE_SIZE);
+	// anonymous memory has the offset that its address stands for, or, shared, none
+	const pgoff = of !== null ? pgoff_ : shared ? 0 : addr / PAGE_SIZE;
+	const at = mmap_region(mm, addr, len, vm_flags, pgoff, of);
 	if (at >= 0 && (flags_test(vm_flags, VM_LOCKED) || (flags & (MAP_POPULATE | MAP_NONBLOCK)) === MAP_POPULATE)) populate.len = len;
 	return at;
 }
@@ -389,18 +436,19 @@ function round_hint_to_min(mm: mm_struct, hint: ulong): ulong {
 
 /**
  * @param prot, flags - the low 32 bits, which are all that is looked at
+ * @param fd - that a trace has declared; any other is a bad one
  * @param off - bytes
  * @source mm/mmap.c:mmap_pgoff(), mm/util.c:vm_mmap_pgoff() - K
- * @model No trace can open a file yet, so every file descriptor is a bad one.
  */
-export function sys_mmap(task: task_struct, mm: mm_struct, addr: ulong, len: ulong, prot: number, flags: number, off: ulong): long {
+export function sys_mmap(task: task_struct, mm: mm_struct, addr: ulong, len: ulong, prot: number, flags: number, fd: number, off: ulong): long {
 	const m = mm.machine;
 	if (offset_in_page(mm, off)) return because(m, D.mmap_offset_unaligned, -EINVAL);
-	if ((flags & MAP_ANONYMOUS) === 0) return because(m, D.mmap_bad_fd, -EBADF);
-	if ((flags & MAP_HUGETLB) !== 0) return notModelled('MAP_HUGETLB');
+	const of = (flags & MAP_ANONYMOUS) === 0 ? m.fds.get(fd) : null;
+	if (of === undefined) return because(m, D.mmap_bad_fd, -EBADF);
+	if ((flags & MAP_HUGETLB) !== 0) return of === null ? notModelled('MAP_HUGETLB') : because(m, D.mmap_file_not_huge, -EINVAL);
 	const populate: Populate = {len: 0};
 	down_write(mm);
-	const at = do_mmap_pgoff(mm, addr, len, prot, flags, off / mm.arch.PAGE_SIZE, populate);
+	const at = do_mmap_pgoff(of, mm, addr, len, prot, flags, off / mm.arch.PAGE_SIZE, populate);
 	up_write(mm);
 	if (populate.len !== 0) mm_populate(task, mm, at, populate.len);
 	return at;
@@ -417,7 +465,7 @@ function do_brk(mm: mm_struct, addr: ulong, len: ulong): long {
 	const error = clearOldMaps(mm, addr, len);
 	if (error !== 0) return error;
 	if (mm.map_count > mm.machine.config.max_map_count) return because(mm.machine, D.mmap_too_many_vmas, -ENOMEM);
-	mapOrMerge(mm, addr, len, vm_flags, addr / mm.arch.PAGE_SIZE);
+	mapOrMerge(mm, addr, len, vm_flags, addr / mm.arch.PAGE_SIZE, null);
 	mm.total_vm += len / mm.arch.PAGE_SIZE;
 	if (flags_test(vm_flags, VM_LOCKED)) mm.locked_vm += len / mm.arch.PAGE_SIZE;
 	return addr;
@@ -518,6 +566,14 @@ export function find_extend_vma(task: task_struct, mm: mm_struct, addr: ulong): 
 
 // munmap
 
+/** A new part or copy of a vma has the same file and anon_vmas. */
+function shareWith(made: vm_area_struct, vma: vm_area_struct): void {
+	made.anon_vma = vma.anon_vma;
+	made.vm_ops = vma.vm_ops;
+	made.vm_file = vma.vm_file === null ? null : get_file(vma.vm_file);
+	anon_vma_clone(made, vma);
+}
+
 /**
  * Splits a vma at an address.
  *
@@ -528,8 +584,7 @@ function __split_vma(mm: mm_struct, vma: vm_area_struct, addr: ulong, new_below:
 	const pages = (addr - vma.vm_start) / mm.arch.PAGE_SIZE;
 	const made = new vm_area_struct(mm, new_below ? vma.vm_start : addr, new_below ? addr : vma.vm_end, vma.vm_flags, vma.vm_flags_high,
 		vma.vm_page_prot, vma.vm_pgoff + (new_below ? 0 : pages));
-	made.anon_vma = vma.anon_vma;
-	anon_vma_clone(made, vma);
+	shareWith(made, vma);
 	if (new_below) vma_adjust(vma, addr, vma.vm_end, vma.vm_pgoff + pages, made);
 	else vma_adjust(vma, vma.vm_start, addr, vma.vm_pgoff, made);
 }
@@ -567,7 +622,10 @@ export function do_munmap(mm: mm_struct, start: ulong, len_: ulong): errno_t {
 	const next = detach_vmas_to_be_unmapped(mm, vma, prev, end);
 	unmap_vmas(vma, start, end);
 	free_pgtables(vma, prev === null ? 0 : prev.vm_end, next === null ? 0 : next.vm_start);
-	for (let gone: vm_area_struct | null = vma; gone !== null; gone = gone.vm_next) mm.total_vm -= vma_pages(gone);
+	for (let gone: vm_area_struct | null = vma; gone !== null; gone = gone.vm_next) {
+		mm.total_vm -= vma_pages(gone);
+		if (gone.vm_file !== null) fput(m, gone.vm_file);
+	}
 	return 0;
 }
 
@@ -620,6 +678,7 @@ export function exit_mmap(mm: mm_struct): void {
 	if (first !== null) {
 		unmap_vmas(first, 0, mm.arch.TASK_SIZE);
 		free_pgtables(first, 0, 0);
+		for (let vma: vm_area_struct | null = first; vma !== null; vma = vma.vm_next) if (vma.vm_file !== null) fput(mm.machine, vma.vm_file);
 	}
 	if (mm.nr_ptes !== 0) modelBug(`${mm.nr_ptes} page tables are left of an address space that is gone`);
 	mm.mmap = null;
@@ -635,16 +694,15 @@ export function exit_mmap(mm: mm_struct): void {
  */
 export function copy_vma(vma: vm_area_struct, addr: ulong, len: ulong, old_pgoff: pgoff_t): {new_vma: vm_area_struct, vma: vm_area_struct, need_rmap_locks: boolean} {
 	const mm = vma.vm_mm, vma_start = vma.vm_start;
-	// a vma that was never written can be given the offset of its new place
-	const pgoff = vma.anon_vma === null ? addr / mm.arch.PAGE_SIZE : old_pgoff, prev = vmaBefore(mm, addr);
-	const merged = vma_merge(mm, prev, addr, addr + len, vma_flags(vma), vma.anon_vma, pgoff);
+	// an anonymous vma that was never written can be given the offset of its new place
+	const pgoff = vma.anon_vma === null && vma.vm_file === null ? addr / mm.arch.PAGE_SIZE : old_pgoff, prev = vmaBefore(mm, addr);
+	const merged = vma_merge(mm, prev, addr, addr + len, vma_flags(vma), vma.anon_vma, vma.vm_file, pgoff);
 	if (merged !== null) {
 		const source = vma_start >= merged.vm_start && vma_start < merged.vm_end ? merged : vma;
 		return {new_vma: merged, vma: source, need_rmap_locks: merged.vm_pgoff <= source.vm_pgoff};
 	}
 	const made = new vm_area_struct(mm, addr, addr + len, vma.vm_flags, vma.vm_flags_high, vma.vm_page_prot, pgoff);
-	made.anon_vma = vma.anon_vma;
-	anon_vma_clone(made, vma);
+	shareWith(made, vma);
 	vma_link(mm, made, prev);
 	return {new_vma: made, vma, need_rmap_locks: false};
 }

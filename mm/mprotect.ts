@@ -1,5 +1,5 @@
 import {EACCES, EINVAL, ENOMEM} from '../include/asm-generic/errno.ts';
-import {pmd_none, pmd_trans_huge, pte_modify, pte_offset, pte_present, ptep_get, set_pte_bits, table_of} from '../include/asm-generic/pgtable.ts';
+import {pmd_none, pmd_trans_huge, pte_dirty, pte_mkwrite, pte_modify, pte_offset, pte_present, ptep_get, set_pte_bits, table_of} from '../include/asm-generic/pgtable.ts';
 import {because, D} from '../include/linux/decisions.ts';
 import {down_write, spin_lock, spin_unlock, up_write} from '../include/linux/lockdep.ts';
 import {arch_validate_prot, calc_vm_prot_bits, PROT_GROWSDOWN, PROT_GROWSUP} from '../include/linux/mman.ts';
@@ -10,28 +10,31 @@ import {TWO_32, type errno_t, type ptep_t, type pteval_t, type ulong, type vm_fl
 import {change_huge_pmd, split_huge_page_pmd} from './huge_memory.ts';
 import {walkPmds} from './memory.ts';
 import type {Fixup} from './mlock.ts';
-import {find_vma, split_vma, vma_merge} from './mmap.ts';
+import {find_vma, split_vma, vma_merge, vma_wants_writenotify} from './mmap.ts';
 
 /**
  * Gives the present entries of a part of a pte table other rights. A right to write comes back with the next write fault.
  *
+ * @param dirty_accountable - dirty entries stay writable: their file knows of them already
  * @source mm/mprotect.c:change_pte_range() - K
  * @model NUMA hints and migration entries come with their issue.
  */
-function change_pte_range(mm: mm_struct, pmd: ptep_t, addr: ulong, end: ulong, newprot: pteval_t): void {
+function change_pte_range(mm: mm_struct, pmd: ptep_t, addr: ulong, end: ulong, newprot: pteval_t, dirty_accountable: boolean): void {
 	const m = mm.machine;
 	let pte = pte_offset(mm, pmd, addr);
 	const table = table_of(m, pte);
 	spin_lock(table);
 	for (let at = addr; at < end; at += mm.arch.PAGE_SIZE, pte++) {
 		const bits = ptep_get(m, pte);
-		if (pte_present(bits)) set_pte_bits(m, pte, pte_modify(bits, newprot));
+		if (!pte_present(bits)) continue;
+		const changed = pte_modify(bits, newprot);
+		set_pte_bits(m, pte, dirty_accountable && pte_dirty(changed) ? pte_mkwrite(changed) : changed);
 	}
 	spin_unlock(table);
 }
 
 /** @source mm/mprotect.c:change_protection() - K */
-function change_protection(vma: vm_area_struct, start: ulong, end: ulong, newprot: pteval_t): void {
+function change_protection(vma: vm_area_struct, start: ulong, end: ulong, newprot: pteval_t, dirty_accountable: boolean): void {
 	const mm = vma.vm_mm, m = mm.machine;
 	walkPmds(mm, start, end, (pmd, addr, next) => {
 		if (pmd_none(m, pmd)) return;
@@ -39,7 +42,7 @@ function change_protection(vma: vm_area_struct, start: ulong, end: ulong, newpro
 			if (next - addr === mm.arch.PMD_SIZE) return change_huge_pmd(mm, pmd, newprot);
 			split_huge_page_pmd(vma, addr, pmd);
 		}
-		change_pte_range(mm, pmd, addr, next, newprot);
+		change_pte_range(mm, pmd, addr, next, newprot, dirty_accountable);
 	});
 }
 
@@ -60,7 +63,7 @@ function mprotect_fixup(vma: vm_area_struct, fixup: Fixup, start: ulong, end: ul
 	const charge = flags_test(flags, VM_WRITE) && !flags_test(oldflags, VM_ACCOUNT | VM_WRITE | VM_HUGETLB | VM_SHARED | VM_NORESERVE);
 	const newflags = charge ? flags_or(flags, VM_ACCOUNT) : flags;
 	const pgoff = vma.vm_pgoff + (start - vma.vm_start) / mm.arch.PAGE_SIZE;
-	const merged = vma_merge(mm, fixup.prev, start, end, newflags, vma.anon_vma, pgoff), target = merged ?? vma;
+	const merged = vma_merge(mm, fixup.prev, start, end, newflags, vma.anon_vma, vma.vm_file, pgoff), target = merged ?? vma;
 	fixup.prev = target;
 	if (merged === null) {
 		if (start !== vma.vm_start) fixup.error = split_vma(mm, vma, start, true);
@@ -68,8 +71,9 @@ function mprotect_fixup(vma: vm_area_struct, fixup: Fixup, start: ulong, end: ul
 		if (fixup.error !== 0) return;
 	}
 	vma_set_flags(target, newflags);
-	target.vm_page_prot = vm_get_page_prot(mm, newflags);
-	change_protection(target, start, end, target.vm_page_prot);
+	const dirty_accountable = vma_wants_writenotify(target);
+	target.vm_page_prot = vm_get_page_prot(mm, dirty_accountable ? flags_clear(newflags, VM_SHARED) : newflags);
+	change_protection(target, start, end, target.vm_page_prot, dirty_accountable);
 }
 
 /** Where mprotect begins, and what is before it. */

@@ -1,6 +1,6 @@
 import {_PAGE_SOFT_DIRTY} from '../arch/x86/pgtable.ts';
 import {EFAULT, EINVAL, ENOMEM} from '../include/asm-generic/errno.ts';
-import {addr_end, pmd_none, pmd_trans_huge, pmd_walk, pte_clear, pte_none, pte_offset, pte_pfn, pte_present, pte_swp_mksoft_dirty, ptep_get,
+import {addr_end, is_swap_pte, pmd_none, pmd_trans_huge, pmd_walk, pte_clear, pte_none, pte_offset, pte_pfn, pte_swp_mksoft_dirty, ptep_get,
 	set_pte_at, table_of} from '../include/asm-generic/pgtable.ts';
 import {because, D} from '../include/linux/decisions.ts';
 import {anon_vma_lock_write, anon_vma_unlock_write, down_write, spin_lock, spin_lock_nested, spin_unlock, up_write} from '../include/linux/lockdep.ts';
@@ -15,10 +15,10 @@ import {__pte_alloc, pmd_alloc} from './memory.ts';
 import {mm_populate} from './mlock.ts';
 import {copy_vma, do_munmap, find_vma, get_unmapped_area, growVma} from './mmap.ts';
 
-/** An entry that moved is soft-dirty, present or swapped. @source mm/mremap.c:move_soft_dirty_pte() - K */
+/** An entry that moved is soft-dirty, present, swapped or nonlinear. @source mm/mremap.c:move_soft_dirty_pte() - K */
 function move_soft_dirty_pte(vma: vm_area_struct, bits: pteval_t): pteval_t {
 	if (!vma.vm_mm.rev.soft_dirty) return bits;
-	return pte_present(bits) ? bits | _PAGE_SOFT_DIRTY : pte_swp_mksoft_dirty(bits);
+	return is_swap_pte(bits) ? pte_swp_mksoft_dirty(bits) : bits | _PAGE_SOFT_DIRTY;
 }
 
 /** @param need_rmap_locks - the rmap could miss entries on their way, so it is kept out @source mm/mremap.c:move_ptes() - K */

@@ -2,7 +2,7 @@ import {EBUSY, EINVAL, ENOMEM} from '../include/asm-generic/errno.ts';
 import {because, D} from '../include/linux/decisions.ts';
 import {down_read, up_read} from '../include/linux/lockdep.ts';
 import {MS_ASYNC, MS_INVALIDATE, MS_SYNC} from '../include/linux/mman.ts';
-import {offset_in_page, PAGE_ALIGN, vma_test, VM_LOCKED, wrap} from '../include/linux/mm.ts';
+import {offset_in_page, PAGE_ALIGN, vma_test, VM_LOCKED, VM_SHARED, wrap} from '../include/linux/mm.ts';
 import type {mm_struct} from '../include/linux/mm_types.ts';
 import type {errno_t, ulong} from '../include/linux/types.ts';
 import {find_vma} from './mmap.ts';
@@ -18,6 +18,8 @@ function do_msync(mm: mm_struct, start_: ulong, end: ulong, flags: number): errn
 			unmapped_error = because(m, D.msync_hole, -ENOMEM);
 		}
 		if ((flags & MS_INVALIDATE) !== 0 && vma_test(vma, VM_LOCKED)) return because(m, D.msync_locked, -EBUSY);
+		const synced = (flags & MS_SYNC) !== 0 && vma.vm_file !== null && vma_test(vma, VM_SHARED);
+		if (synced && !vma.vm_file!.f_op.fsync) return because(m, D.msync_device, -EINVAL);
 		start = vma.vm_end;
 		if (start >= end) return unmapped_error;
 	}
@@ -27,7 +29,7 @@ function do_msync(mm: mm_struct, start_: ulong, end: ulong, flags: number): errn
  * @param flags - an int
  * @returns 0; -EINVAL, -ENOMEM, -EBUSY
  * @source mm/msync.c:msync() - I
- * @model Anonymous memory has nothing to write; files come with their issue.
+ * @model Nothing is written: the files of a trace live in memory.
  */
 export function sys_msync(mm: mm_struct, start: ulong, len_: ulong, flags: number): errno_t {
 	const m = mm.machine;

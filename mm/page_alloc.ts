@@ -43,10 +43,16 @@ function takeEmptyGroup(mem_map: MemMap): number {
 	return mem_map.nr_groups++;
 }
 
-/** The machine has only so many frames. */
-function demand(mem_map: MemMap, frames: number): void {
+/** The machine has only so many frames. @returns false if there are none left of its `ram` */
+function demand(m: Machine, frames: number): boolean {
+	const {mem_map} = m;
+	if (mem_map.nr_used + frames > mem_map.ram) {
+		decide(m, D.alloc_no_memory);
+		return false;
+	}
 	if (mem_map.nr_used + frames > mem_map.max_frames) throw new OutOfFrames(`more than ${mem_map.max_frames} page frames`);
 	mem_map.nr_used += frames;
+	return true;
 }
 
 /**
@@ -55,12 +61,12 @@ function demand(mem_map: MemMap, frames: number): void {
  * @returns the frame; 0 if the allocation fails
  * @throws OutOfFrames when the machine has no more frames
  * @source mm/page_alloc.c:__alloc_pages_nodemask() - I
- * @model No zones, no watermarks, no reclaim: memory ends only where fail_alloc says so. Groups of frames stand for the buddy lists.
+ * @model No zones, no watermarks, no reclaim but what a row asks for: memory ends where fail_alloc or `ram` says so, which page tables do not
+ * count for. Groups of frames stand for the buddy lists.
  */
 export function alloc_page(m: Machine): pfn_t {
-	if (shouldFail(m, FAIL_PAGE)) return 0;
+	if (shouldFail(m, FAIL_PAGE) || !demand(m, 1)) return 0;
 	const {mem_map} = m;
-	demand(mem_map, 1);
 	let group = mem_map.partial_group;
 	if (group === 0) {
 		group = takeEmptyGroup(mem_map);
@@ -81,12 +87,12 @@ export function alloc_page(m: Machine): pfn_t {
 /**
  * Allocates a huge page: as many frames in a row as a pte table has entries.
  *
- * @returns the first frame, which alone has a count and flags
+ * @returns the first frame, which alone has a count and flags; 0 if there is no memory
  * @model The memory is never too scattered for one.
  */
 export function alloc_huge_page(m: Machine): pfn_t {
+	if (!demand(m, GROUP)) return 0;
 	const {mem_map} = m;
-	demand(mem_map, GROUP);
 	const group = takeEmptyGroup(mem_map), page = group * GROUP;
 	mem_map.group_used[group] = GROUP;
 	mem_map.group_fresh[group] = GROUP;

@@ -9,13 +9,14 @@ import {anon_vma_lock_read, anon_vma_lock_write, anon_vma_unlock_read, anon_vma_
 	may_interleave, pmd_lock, pmd_unlock, spin_lock, spin_unlock, up_read} from '../include/linux/lockdep.ts';
 import {FAIL_ANON_VMA, type Machine} from '../include/linux/machine.ts';
 import {dec_mm_counter, inc_mm_counter, linear_page_index, page_index, page_mapcount, page_mapped, PageAnon, PageKsm, PageMlocked, PageSwapCache, PageTransHuge,
-	set_page_anon_mapping, set_page_index, SetPageDirty, vma_pages, vma_test, VM_LOCKED, VM_SEQ_READ} from '../include/linux/mm.ts';
+	PG_named, set_page_anon_mapping, set_page_index, SetPageDirty, vma_pages, vma_test, VM_LOCKED, VM_NONLINEAR, VM_SEQ_READ} from '../include/linux/mm.ts';
 import {MM_ANONPAGES, MM_SWAPENTS, type mm_struct, type vm_area_struct} from '../include/linux/mm_types.ts';
 import {anon_vma, anon_vma_chain, SWAP_AGAIN, SWAP_FAIL, SWAP_MLOCK, SWAP_SUCCESS, TTU_IGNORE_ACCESS, TTU_IGNORE_MLOCK,
 	TTU_MUNLOCK} from '../include/linux/rmap.ts';
 import type {errno_t, pfn_t, ptep_t, ulong} from '../include/linux/types.ts';
 import {page_check_address_pmd} from './huge_memory.ts';
 import {rmap_walk_ksm} from './ksm.ts';
+import {forEachVmaOfFile} from './memory.ts';
 import {find_mergeable_anon_vma} from './mmap.ts';
 import {clear_page_mlock, mlock_vma_page} from './mlock.ts';
 import {put_page, shouldFail} from './page_alloc.ts';
@@ -237,6 +238,7 @@ export interface RmapOne {
  */
 function rmap_walk(m: Machine, page: pfn_t, one: RmapOne, done: ((m: Machine, page: pfn_t) => boolean) | null): number {
 	if (PageKsm(m, page)) return rmap_walk_ksm(m, page, one, done);
+	if (!PageAnon(m, page)) return rmap_walk_file(m, page, one, done);
 	const av = page_lock_anon_vma_read(m, page);
 	if (av === null) return SWAP_AGAIN;
 	let ret = SWAP_AGAIN;
@@ -245,6 +247,20 @@ function rmap_walk(m: Machine, page: pfn_t, one: RmapOne, done: ((m: Machine, pa
 		return ret === SWAP_AGAIN && !(done !== null && done(m, page));
 	});
 	anon_vma_unlock_read(av);
+	return ret;
+}
+
+/** Goes to each linear mapping of a page of a file. @source mm/rmap.c:rmap_walk_file() - I */
+function rmap_walk_file(m: Machine, page: pfn_t, one: RmapOne, done: ((m: Machine, page: pfn_t) => boolean) | null): number {
+	const of = m.files.get(m.mem_map.mapping[page]!), pgoff = page_index(m, page);
+	let ret = SWAP_AGAIN, over = of === undefined;
+	if (of !== undefined) {
+		forEachVmaOfFile(m, of, vma => {
+			if (over || vma_test(vma, VM_NONLINEAR) || pgoff < vma.vm_pgoff || pgoff >= vma.vm_pgoff + vma_pages(vma)) return;
+			ret = one(m, page, vma, vma_address(m, page, vma));
+			over = ret !== SWAP_AGAIN || (done !== null && done(m, page));
+		});
+	}
 	return ret;
 }
 
@@ -274,7 +290,7 @@ export interface Referenced {
  */
 export function page_referenced(m: Machine, page: pfn_t): Referenced {
 	const found: Referenced = {referenced: 0, locked: false};
-	if (!page_mapped(m, page) || !PageAnon(m, page)) return found;
+	if (!page_mapped(m, page)) return found;
 	let mapcount = page_mapcount(m, page);
 	const huge = PageTransHuge(m, page);
 	rmap_walk(m, page, (_m, _page, vma, address) => {
@@ -402,6 +418,11 @@ export function page_add_new_anon_rmap(m: Machine, page: pfn_t, vma: vm_area_str
 	__page_set_anon_rmap(m, page, vma, address, true);
 }
 
+/** Counts one more entry that maps a page of a file. @source mm/rmap.c:page_add_file_rmap() - K */
+export function page_add_file_rmap(m: Machine, page: pfn_t): void {
+	m.mem_map._mapcount[page]!++;
+}
+
 /** Counts the copy of an entry at fork. */
 export function page_dup_rmap(m: Machine, page: pfn_t): void {
 	m.mem_map._mapcount[page]!++;
@@ -413,5 +434,14 @@ export function page_dup_rmap(m: Machine, page: pfn_t): void {
  * @source mm/rmap.c:page_remove_rmap() - K
  */
 export function page_remove_rmap(m: Machine, page: pfn_t): void {
-	if (--m.mem_map._mapcount[page]! === 0 && PageMlocked(m, page)) clear_page_mlock(m, page);
+	if (--m.mem_map._mapcount[page]! !== 0) return;
+	if (PageMlocked(m, page)) clear_page_mlock(m, page);
+	if (!PageAnon(m, page)) file_page_unmapped(m, page);
+}
+
+/** For a recording a frame is dead when nothing maps it and it is not in the swap cache: the page cache does not count. */
+function file_page_unmapped(m: Machine, page: pfn_t): void {
+	if ((m.mem_map.flags[page]! & PG_named) === 0) return;
+	m.mem_map.flags[page]! &= ~PG_named;
+	m.names?.frameDied(page);
 }

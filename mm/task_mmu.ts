@@ -1,6 +1,6 @@
 import {stack_guard_page_start, vma_test, VM_ACCOUNT, VM_DONTCOPY, VM_DONTDUMP, VM_DONTEXPAND, VM_DENYWRITE, VM_EXEC, VM_GROWSDOWN, VM_HUGEPAGE, VM_HUGETLB,
 	VM_IO, VM_LOCKED, VM_MAYEXEC, VM_MAYREAD, VM_MAYSHARE, VM_MAYWRITE, VM_MERGEABLE, VM_MIXEDMAP, VM_NOHUGEPAGE, VM_NONLINEAR, VM_NORESERVE,
-	VM_PFNMAP, VM_RAND_READ, VM_READ, VM_SEQ_READ, VM_SHARED, VM_SOFTDIRTY, VM_USERFAULT, VM_WRITE} from '../include/linux/mm.ts';
+	VM_PAT, VM_PFNMAP, VM_RAND_READ, VM_READ, VM_SEQ_READ, VM_SHARED, VM_SOFTDIRTY, VM_USERFAULT, VM_WRITE} from '../include/linux/mm.ts';
 import {MM_ANONPAGES, MM_FILEPAGES, MM_SWAPENTS, type mm_struct, type vm_area_struct} from '../include/linux/mm_types.ts';
 import type {ulong, vm_flags_t} from '../include/linux/types.ts';
 
@@ -29,6 +29,7 @@ const mnemonics: readonly (readonly [word: string, bit: vm_flags_t])[] = [
 	['nr', VM_NORESERVE],
 	['ht', VM_HUGETLB],
 	['nl', VM_NONLINEAR],
+	['ar', VM_PAT], // VM_ARCH_1
 	['dd', VM_DONTDUMP],
 	['sd', VM_SOFTDIRTY], // Linux 3.11 and later
 	['mm', VM_MIXEDMAP],

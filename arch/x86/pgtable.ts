@@ -14,6 +14,7 @@ export const _PAGE_SOFT_DIRTY  = 0x0800; // Linux 3.11 and later
 export const _PAGE_NX          = 0x1000; // bit 63
 // entries that are not present
 export const _PAGE_SWP_SOFT_DIRTY = 0x0080; // the place of _PAGE_PSE
+export const _PAGE_FILE        = 0x4000; // a nonlinear entry: its page offset is the frame, and bits 16 and up of the bits
 export const _PAGE_SWAP        = 0x2000; // ours: the frame is a swap slot; the kernel tells it by the absence of the other bits
 
 /** What pte_modify() keeps: everything but the rights. */

@@ -13,11 +13,12 @@ export const ENODEV = 19;
 export const EINVAL = 22;
 export const ENOSYS = 38;
 export const EOVERFLOW = 75;
+export const EOPNOTSUPP = 95;
 export const ERESTARTSYS = 512;
 
 /** Numbers by name, for reading and printing traces. */
 export const errnos = {
-	EPERM, ENOENT, EINTR, EBADF, EAGAIN, ENOMEM, EACCES, EFAULT, EBUSY, EEXIST, ENODEV, EINVAL, ENOSYS, EOVERFLOW, ERESTARTSYS,
+	EPERM, ENOENT, EINTR, EBADF, EAGAIN, ENOMEM, EACCES, EFAULT, EBUSY, EEXIST, ENODEV, EINVAL, ENOSYS, EOVERFLOW, EOPNOTSUPP, ERESTARTSYS,
 } as const;
 
 const nameOf = new Map(Object.entries(errnos).map(([name, number]) => [number as number, name]));

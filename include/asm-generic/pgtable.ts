@@ -1,11 +1,11 @@
 import {
-	_PAGE_ACCESSED, _PAGE_CHG_MASK, _PAGE_DIRTY, _PAGE_NX, _PAGE_PRESENT, _PAGE_PROTNONE, _PAGE_PSE, _PAGE_RW,
+	_PAGE_ACCESSED, _PAGE_CHG_MASK, _PAGE_DIRTY, _PAGE_FILE, _PAGE_NX, _PAGE_PRESENT, _PAGE_PROTNONE, _PAGE_PSE, _PAGE_RW,
 	_PAGE_SOFT_DIRTY, _PAGE_SPECIAL, _PAGE_SWAP, _PAGE_SWP_SOFT_DIRTY,
 } from '../../arch/x86/pgtable.ts';
 import type {Machine} from '../linux/machine.ts';
 import type {mm_struct} from '../linux/mm_types.ts';
 import {pmd_lock, pmd_lock_nested, pmd_unlock} from '../linux/lockdep.ts';
-import type {pfn_t, ptep_t, pteval_t, swp_entry_t, ulong} from '../linux/types.ts';
+import {TWO_32, type pfn_t, type pgoff_t, type ptep_t, type pteval_t, type swp_entry_t, type ulong} from '../linux/types.ts';
 
 // Entries and walks. An entry's value is its bits; the frame is read and written beside them. What is only read off the bits takes them, as
 // the kernel's accessors take a pte_t; what changes an entry takes the machine and the place.
@@ -89,6 +89,29 @@ export function is_swap_pte(bits: pteval_t): boolean {
 
 export function pte_to_swp_entry(m: Machine, ptep: ptep_t): swp_entry_t {
 	return m.tables.frame[ptep]!;
+}
+
+// nonlinear entries, which say which page of the file belongs there
+
+export function pte_file(bits: pteval_t): boolean {
+	return (bits & _PAGE_FILE) !== 0;
+}
+
+export function pte_file_soft_dirty(bits: pteval_t): boolean {
+	return (bits & _PAGE_SOFT_DIRTY) !== 0;
+}
+
+/** The highest page offset that an entry can hold is below 2 to this power. */
+export const PTE_FILE_MAX_BITS = 46;
+
+/** Makes an entry that holds a page offset. @param soft_dirty - as the kernel has such bits */
+export function set_pte_file(m: Machine, ptep: ptep_t, pgoff: pgoff_t, soft_dirty: boolean): void {
+	const high = Math.floor(pgoff / TWO_32);
+	set_pte_at(m, ptep, _PAGE_FILE | (soft_dirty && m.rev.soft_dirty ? _PAGE_SOFT_DIRTY : 0) | (high << 16), pgoff | 0);
+}
+
+export function pte_to_pgoff(m: Machine, ptep: ptep_t): pgoff_t {
+	return (m.tables.bits[ptep]! >>> 16) * TWO_32 + (m.tables.frame[ptep]! >>> 0);
 }
 
 /** The bits at a place. */

@@ -14,6 +14,7 @@ export type Point =
 	| 'do_anonymous_page: before the page-table lock'
 	| 'do_swap_page: before the page lock'
 	| 'do_swap_page: before the page-table lock'
+	| 'do_fault: before the page-table lock'
 	| 'do_wp_page: page-table lock dropped for the copy'
 	| 'handle_pte_fault: before the page-table lock'
 	| 'remap_anon_pages: between two pages'
@@ -76,6 +77,11 @@ export class LockDep {
 		if (first !== undefined) modelBug(`${lockClasses[first.lock]} is still held at the end of the row`);
 	}
 
+	/** The kernel has stopped, with whatever it held. */
+	forget(): void {
+		this.held.length = 0;
+	}
+
 	pass(point: Point): void {
 		this.points.set(point, (this.points.get(point) ?? 0) + 1);
 	}
@@ -86,6 +92,11 @@ let lockdep: LockDep | null = null;
 /** Switches the bookkeeping on (for every machine of the process) or, with null, off. */
 export function setLockDep(dep: LockDep | null): void {
 	lockdep = dep;
+}
+
+/** The kernel has stopped: nothing it held is ever released. */
+export function locksAreLost(): void {
+	if (lockdep !== null) lockdep.forget();
 }
 
 /** A named point at which another task could run. */

@@ -2,6 +2,7 @@ import type {Arch} from '../asm-generic/arch.ts';
 import {x86_64} from '../../arch/x86/arch.ts';
 import {OutOfFrames} from './bug.ts';
 import {DECISIONS_KEPT, decisionNames} from './decisions.ts';
+import type {file} from './fs.ts';
 import type {mm_struct, task_struct} from './mm_types.ts';
 import {DEFAULT_REVISION, type Revision, type RevisionName, revisions} from './revision.ts';
 import type {anon_vma} from './rmap.ts';
@@ -14,6 +15,8 @@ export interface Config {
 	readonly thp_zero_page: boolean;
 	/** Slots of swap space; 0 is none. */
 	readonly swap: number;
+	/** Page frames that user memory and page caches may have; an allocation past it fails. */
+	readonly ram: number;
 	readonly max_map_count: number;
 	readonly ksm: boolean;
 	/** The call is built in. */
@@ -29,6 +32,7 @@ export const DEFAULT_CONFIG: Config = {
 	thp: 'always',
 	thp_zero_page: true,
 	swap: 0,
+	ram: Infinity,
 	max_map_count: 65530,
 	ksm: true,
 	remap_anon_pages: true,
@@ -63,6 +67,7 @@ export class MemMap {
 	/** Frames in use now, the zero pages not counted. */
 	nr_used = 0;
 	readonly max_frames: number;
+	readonly ram: number;
 	// Frames are given out from groups of the size of a huge page, so that one that is all free again can be one. By group:
 	/** How many frames of the group are in use. */
 	group_used = new Int32Array(16);
@@ -81,7 +86,7 @@ export class MemMap {
 	_mapcount = new Int32Array(16 * GROUP);
 	/** `PG_*`, and in the four highest bits those of the index from 32 up. */
 	flags = new Int32Array(16 * GROUP);
-	/** The id of the anon_vma; 0 for none. */
+	/** The id of the anon_vma, or of the file; 0 for none. */
 	mapping = new Int32Array(16 * GROUP);
 	/** Bits 0 to 31. */
 	index = new Int32Array(16 * GROUP);
@@ -91,8 +96,9 @@ export class MemMap {
 	token_lo = new Int32Array(16 * GROUP);
 	token_hi = new Int32Array(16 * GROUP);
 
-	constructor(max_frames: number) {
+	constructor(max_frames: number, ram: number) {
 		this.max_frames = max_frames;
+		this.ram = ram;
 		this._count[ZERO_PAGE] = 1;
 	}
 
@@ -240,6 +246,10 @@ export class Machine {
 	/** The living anon_vmas by id. */
 	readonly anon_vmas = new Map<number, anon_vma>();
 	next_anon_vma = 1;
+	/** The files by descriptor, which all tasks share, and all that are open or mapped by id. */
+	readonly fds = new Map<number, file>();
+	readonly files = new Map<number, file>();
+	next_file = 1;
 	/** How many allocations of each kind succeed before one fails; -1: none fails. */
 	readonly failing = new Int32Array(failKinds.length).fill(-1);
 	readonly vm_events = new Float64Array(vmEvents.length);
@@ -251,14 +261,12 @@ export class Machine {
 	/** Where a recording says that the next mapping without MAP_FIXED goes; -1 where it does not say. */
 	recorded_address = -1;
 	names: NameKeeper | null = null;
-	/** The huge zero page is there. */
-	huge_zero_page = false;
 
 	constructor(config: Partial<Config> = {}) {
 		this.config = {...DEFAULT_CONFIG, ...config};
 		this.rev = revisions[this.config.revision];
 		this.arch = x86_64;
-		this.mem_map = new MemMap(this.config.max_pages);
+		this.mem_map = new MemMap(this.config.max_pages, this.config.ram);
 		const stride = Math.max(this.arch.PTRS_PER_PTE, this.arch.PTRS_PER_PMD, this.arch.PTRS_PER_PUD, this.arch.PTRS_PER_PGD);
 		this.tables = new PageTables(stride, 4096 + Math.ceil(this.config.max_pages / 64));
 		this.swap = new SwapInfo(this.config.swap);

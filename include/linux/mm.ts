@@ -24,6 +24,7 @@ export const VM_ACCOUNT      = 0x0010_0000;
 export const VM_NORESERVE    = 0x0020_0000;
 export const VM_HUGETLB      = 0x0040_0000;
 export const VM_NONLINEAR    = 0x0080_0000;
+export const VM_PAT          = 0x0100_0000; // VM_ARCH_1
 export const VM_DONTDUMP     = 0x0400_0000;
 export const VM_SOFTDIRTY    = 0x0800_0000; // Linux 3.11 and later
 export const VM_MIXEDMAP     = 0x1000_0000;

@@ -1,4 +1,5 @@
 import type {Arch} from '../asm-generic/arch.ts';
+import type {file} from './fs.ts';
 import type {Machine} from './machine.ts';
 import {RangeList} from './range_list.ts';
 import type {Revision} from './revision.ts';
@@ -6,6 +7,22 @@ import type {anon_vma, anon_vma_chain} from './rmap.ts';
 import type {pgoff_t, pteval_t, signal_t, ulong} from './types.ts';
 
 // include/linux/mm_types.h and the parts of include/linux/sched.h that mm looks at
+
+/** include/linux/mm.h: what a driver or file system does when something happens in a mapping of its. */
+export interface vm_operations_struct {
+	/**
+	 * Finds or makes the page of an offset; null where every page is there as soon as it is mapped.
+	 *
+	 * @returns the page, locked and with a reference; -VM_FAULT_* if there is none
+	 */
+	readonly fault: ((vma: vm_area_struct, pgoff: pgoff_t) => number) | null;
+	/** The pages around a fault can be mapped as well, if the kernel does such a thing. */
+	readonly map_pages: boolean;
+	/** It wants to know when a page is first written to. */
+	readonly page_mkwrite: boolean;
+	/** remap_file_pages can be used. */
+	readonly remap_pages: boolean;
+}
 
 /** A virtual memory area. The addresses are bytes, the end is exclusive. */
 export class vm_area_struct {
@@ -24,8 +41,8 @@ export class vm_area_struct {
 	/** From the oldest link to the newest: the kernel's list backwards. */
 	readonly anon_vma_chain: anon_vma_chain[] = [];
 	/** What a driver or file system does for the mapping; null is an anonymous one. */
-	vm_ops: null = null;
-	vm_file: null = null;
+	vm_ops: vm_operations_struct | null = null;
+	vm_file: file | null = null;
 
 	constructor(mm: mm_struct, start: ulong, end: ulong, flags: number, flags_high: number, page_prot: pteval_t, pgoff: pgoff_t) {
 		this.vm_mm = mm;

@@ -30,8 +30,14 @@ export interface Revision {
 	readonly mremap_fixed_checked_late: boolean;
 	/** MAP_GROWSDOWN on a shared mapping is refused only after what was mapped there is gone. */
 	readonly growsdown_shared_refused_late: boolean;
+	/** No memory for the table to put by for a fresh huge page: base pages; otherwise it is VM_FAULT_OOM. */
+	readonly huge_fault_oom_falls_back: boolean;
 	/** No memory for the copy of a huge page: the fault goes on with base pages; otherwise it is VM_FAULT_OOM. */
 	readonly wp_huge_oom_falls_back: boolean;
+	/** A read fault on a file maps the pages around it that are in the page cache. */
+	readonly fault_around: boolean;
+	/** At most so many pages are read ahead at a time. */
+	readonly max_sane_readahead: number;
 	/** A pmd table has a lock of its own; otherwise the mm's page_table_lock guards it. */
 	readonly split_pmd_ptlocks: boolean;
 }
@@ -51,7 +57,10 @@ export const revisions = {
 		counts_thp_at_allocation: true, // K
 		mremap_fixed_checked_late: true, // mm/mremap.c, Linux 3.10
 		growsdown_shared_refused_late: true, // mm/mmap.c:mmap_region(), Linux 3.10
+		huge_fault_oom_falls_back: true, // mm/huge_memory.c:do_huge_pmd_anonymous_page(), Linux 3.10
 		wp_huge_oom_falls_back: false, // mm/huge_memory.c:do_huge_pmd_wp_page(), Linux 3.10
+		fault_around: false, // K
+		max_sane_readahead: Infinity, // mm/readahead.c, Linux 3.10: half of the memory of the node
 		split_pmd_ptlocks: false, // include/linux/mm.h, Linux 3.10
 	},
 	// on Linux 3.17
@@ -68,7 +77,10 @@ export const revisions = {
 		counts_thp_at_allocation: false, // K
 		mremap_fixed_checked_late: false, // mm/mremap.c, Linux 3.17
 		growsdown_shared_refused_late: false, // mm/mmap.c:do_mmap_pgoff(), Linux 3.17
+		huge_fault_oom_falls_back: false, // P
 		wp_huge_oom_falls_back: true, // mm/huge_memory.c:do_huge_pmd_wp_page(), Linux 3.17
+		fault_around: true, // mm/memory.c:do_read_fault(), Linux 3.17
+		max_sane_readahead: 512, // mm/readahead.c, Linux 3.17: MAX_READAHEAD
 		split_pmd_ptlocks: true, // include/linux/mm.h, Linux 3.17
 	},
 } satisfies Record<string, Revision>;

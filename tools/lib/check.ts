@@ -212,7 +212,7 @@ export class Observer {
 		const rises = word === 'pfn' || word === 'entry' || word === 'index' || word === 'pgoff';
 		const recorded = joinWords(lo[i]!, hi[i]!) + (rises ? offset : 0);
 		if (word === 'pfn' || word === 'entry' || word === 'anon_vma') return this.checkName(word, recorded, state[word], address);
-		const model = word === 'pgoff' ? -1 : state[word];
+		const model = state[word];
 		return model === recorded ? null : {word, recorded: `${word}=${recorded}`, model: model < 0 ? `no ${word}` : `${word}=${model}`, address};
 	}
 

@@ -75,6 +75,7 @@ export class Filler {
 		observe(mm, address, state);
 		const present = (state.words & WORD_BIT.present) !== 0, soft = session.machine.rev.soft_dirty;
 		if (state.index >= 0) state.index -= offset;
+		if (state.pgoff >= 0) state.pgoff -= offset;
 		const words = describe(state, (kind, object) => String(this.nameOf(kind, object, session) - (kind === 'anon_vma' ? 0 : offset)));
 		const not = present ? STATED_WORDS.filter(word => (state.words & WORD_BIT[word]) === 0 && (word !== 'softdirty' || soft)) : [];
 		return [words, ...not.map(word => `!${word}`)].join(' ');
