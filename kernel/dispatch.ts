@@ -6,7 +6,7 @@ import {because, D} from '../include/linux/decisions.ts';
 import type {file_operations} from '../include/linux/fs.ts';
 import {locksAreLost} from '../include/linux/lockdep.ts';
 import {failKinds, type Machine} from '../include/linux/machine.ts';
-import {PAGE_ALIGN, page_down} from '../include/linux/mm.ts';
+import {PAGE_ALIGN, page_down, wrap} from '../include/linux/mm.ts';
 import type {mm_struct, task_struct} from '../include/linux/mm_types.ts';
 import {HANG, u64, type long, type signal_t, type ulong} from '../include/linux/types.ts';
 import {fput, openFile, ramfs_file_operations} from '../mm/filemap.ts';
@@ -135,7 +135,8 @@ function recordedFault(mm: mm_struct, row: Row, out: Outcome): long {
 	const signal = do_page_fault(mm, address, code);
 	if (signal === 0) return 0;
 	out.signal = (code & PF_USER) === 0 ? EFAULT_SIGNAL : signal;
-	setAddress(out, address);
+	out.address_lo = row.lo[0]!;
+	out.address_hi = row.hi[0]!;
 	return 0;
 }
 
@@ -149,6 +150,15 @@ function arg({lo, hi}: Row, i: number): ulong {
 	return u64(lo[i]!, hi[i]!);
 }
 
+/**
+ * The length of a range in whole pages, from the page that its start lies in: PAGE_ALIGN(len + (start & ~PAGE_MASK)). Made of the words, since of a
+ * length near 2^64 a number would lose the low bits, which decide what is left when it wraps.
+ */
+function lengthFrom(mm: mm_struct, row: Row): ulong {
+	const {PAGE_SIZE} = mm.arch, mask = PAGE_SIZE - 1;
+	return wrap(mm, page_down(mm, arg(row, 1)) + PAGE_ALIGN(mm, (row.lo[0]! & mask) + (row.lo[1]! & mask)));
+}
+
 // The system calls, with their arguments in the kernel's order. An int is the low word.
 const systemCalls: Partial<Record<EventName, Handler>> = {
 	mmap: (_m, task, mm, row) => sys_mmap(task, mm, arg(row, 0), arg(row, 1), row.lo[2]!, row.lo[3]!, row.lo[4]!, arg(row, 5)),
@@ -156,8 +166,8 @@ const systemCalls: Partial<Record<EventName, Handler>> = {
 	mprotect: (_m, _task, mm, row) => sys_mprotect(mm, arg(row, 0), arg(row, 1), arg(row, 2)),
 	mremap: (_m, task, mm, row) => sys_mremap(task, mm, arg(row, 0), arg(row, 1), arg(row, 2), arg(row, 3), arg(row, 4)),
 	madvise: (_m, task, mm, row) => sys_madvise(task, mm, arg(row, 0), arg(row, 1), row.lo[2]!),
-	mlock: (_m, task, mm, row) => sys_mlock(task, mm, arg(row, 0), arg(row, 1)),
-	munlock: (_m, _task, mm, row) => sys_munlock(mm, arg(row, 0), arg(row, 1)),
+	mlock: (_m, task, mm, row) => sys_mlock(task, mm, arg(row, 0), lengthFrom(mm, row)),
+	munlock: (_m, _task, mm, row) => sys_munlock(mm, arg(row, 0), lengthFrom(mm, row)),
 	mlockall: (_m, task, mm, row) => sys_mlockall(task, mm, row.lo[0]!),
 	munlockall: (_m, _task, mm) => sys_munlockall(mm),
 	mincore: (_m, _task, mm, row) => sys_mincore(mm, arg(row, 0), arg(row, 1)),
@@ -200,7 +210,8 @@ function endOfSystemCall(m: Machine, task: task_struct): void {
 
 /** The events that are system calls, or something that the kernel does inside of one. */
 function endsSystemCall(event: number): boolean {
-	return (event >= EVENT.mmap && event <= EVENT.uffd_move) || event === EVENT.kread || event === EVENT.kwrite || event === EVENT.gup;
+	return (event >= EVENT.mmap && event <= EVENT.uffd_move) || event === EVENT.kread || event === EVENT.kwrite || event === EVENT.gup
+		|| event === EVENT.fork || event === EVENT.thread;
 }
 
 // Everything else that a row can be
@@ -271,7 +282,7 @@ function declare(m: Machine, row: Row, f_op: file_operations): long {
 /** What each event does, by its id. */
 const handlers: readonly Handler[] = EVENTS.map(({name}) => systemCalls[name] ?? otherEvents[name] ?? (() => modelBug(`${name} is nothing that a task does`)));
 
-/** @model A signal that is pending at fork makes the kernel begin it again once the signal is delivered. A fatal one leaves nobody to fork. */
+/** A signal that is pending at fork is delivered first, and then the kernel begins again. @model A fatal one leaves nobody to fork. */
 function runFork(m: Machine, task: task_struct, _mm: mm_struct, _row: Row, out: Outcome): long {
 	if (task.fatal_signal_pending) notModelled('fork with a fatal signal pending');
 	const child = fork(m, task, out.child);

@@ -7,8 +7,8 @@ import {addr_end, forget_walks, pgd_offset, pmd_lock_of, pmd_none, pmd_offset, p
 	table_of} from '../include/asm-generic/pgtable.ts';
 import {because, D} from '../include/linux/decisions.ts';
 import {transparent_hugepage_enabled} from '../include/linux/huge_mm.ts';
-import {lock_page, may_interleave, pmd_lock, pmd_unlock, spin_lock, spin_lock_nested, spin_unlock, trylock_page,
-	unlock_page} from '../include/linux/lockdep.ts';
+import {down_read, lock_page, may_interleave, pmd_lock, pmd_unlock, spin_lock, spin_lock_nested, spin_unlock, trylock_page, unlock_page,
+	up_read} from '../include/linux/lockdep.ts';
 import {type Machine, ZERO_PAGE} from '../include/linux/machine.ts';
 import {add_mm_counter, dec_mm_counter, FAULT_FLAG_WRITE, FOLL_DUMP, FOLL_FORCE, FOLL_MLOCK, FOLL_TOUCH, FOLL_WRITE, get_page, inc_mm_counter,
 	is_cow_mapping, linear_page_index, page_index, PageAnon, PageDirty, PageKsm, PageMlocked, PG_mlocked, SetPageDirty, stack_guard_page_start, vma_test, VM_FAULT_ERROR,
@@ -878,10 +878,13 @@ function get_one_page(task: task_struct, mm: mm_struct, vma: vm_area_struct, at:
  */
 export function gup(task: task_struct, mm: mm_struct, start: ulong, nr_pages: number, write: boolean): number {
 	const {PAGE_SIZE} = mm.arch;
-	for (let i = 0; i < nr_pages; i++) {
-		const got = __get_user_pages(task, mm, start + i * PAGE_SIZE, 1, FOLL_TOUCH | (write ? FOLL_WRITE : 0));
-		if (got < 0) return i > 0 ? i : got;
+	down_read(mm);
+	let done = 0, got = 0;
+	while (done < nr_pages && got >= 0) {
+		got = __get_user_pages(task, mm, start + done * PAGE_SIZE, 1, FOLL_TOUCH | (write ? FOLL_WRITE : 0));
+		if (got >= 0) done++;
 	}
-	return nr_pages;
+	up_read(mm);
+	return done > 0 ? done : got;
 }
 

@@ -5,7 +5,7 @@ import {assert_mmap_sem, assert_page_locked, down_read, down_write, lock_page, m
 	up_write} from '../include/linux/lockdep.ts';
 import type {Machine} from '../include/linux/machine.ts';
 import {MCL_CURRENT, MCL_FUTURE} from '../include/linux/mman.ts';
-import {FOLL_DUMP, FOLL_FORCE, FOLL_GET, FOLL_MLOCK, FOLL_TOUCH, FOLL_WRITE, flags_clear, flags_or, flags_test, get_page, PAGE_ALIGN,
+import {FOLL_DUMP, FOLL_FORCE, FOLL_GET, FOLL_MLOCK, FOLL_TOUCH, FOLL_WRITE, flags_clear, flags_or, flags_test, get_page, 
 	page_down, page_mapcount, PageMlocked, PageTransHuge, PG_mlocked, vma_flags, vma_set_flags, vma_test, VM_EXEC, VM_IO, VM_LOCKED, VM_PFNMAP, VM_READ,
 	VM_SHARED, VM_SPECIAL, VM_WRITE, wrap} from '../include/linux/mm.ts';
 import type {mm_struct, task_struct, vm_area_struct} from '../include/linux/mm_types.ts';
@@ -185,9 +185,9 @@ export function mm_populate(task: task_struct, mm: mm_struct, start: ulong, len:
 	__mm_populate(task, mm, start, len, true);
 }
 
-/** @source mm/mlock.c:mlock() - K */
-export function sys_mlock(task: task_struct, mm: mm_struct, start: ulong, len: ulong): errno_t {
-	const first = page_down(mm, start), length = PAGE_ALIGN(mm, wrap(mm, len + (start - first)));
+/** @param length - from the page of `start`, in whole pages @source mm/mlock.c:mlock() - K */
+export function sys_mlock(task: task_struct, mm: mm_struct, start: ulong, length: ulong): errno_t {
+	const first = page_down(mm, start);
 	down_write(mm);
 	const error = do_mlock(mm, first, length, true);
 	up_write(mm);
@@ -196,11 +196,10 @@ export function sys_mlock(task: task_struct, mm: mm_struct, start: ulong, len: u
 	return __mm_populate(task, mm, first, length, false);
 }
 
-/** @source mm/mlock.c:munlock() - K */
-export function sys_munlock(mm: mm_struct, start: ulong, len: ulong): errno_t {
-	const first = page_down(mm, start), length = PAGE_ALIGN(mm, wrap(mm, len + (start - first)));
+/** @param length - from the page of `start`, in whole pages @source mm/mlock.c:munlock() - K */
+export function sys_munlock(mm: mm_struct, start: ulong, length: ulong): errno_t {
 	down_write(mm);
-	const error = do_mlock(mm, first, length, false);
+	const error = do_mlock(mm, page_down(mm, start), length, false);
 	up_write(mm);
 	return error;
 }

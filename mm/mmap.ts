@@ -443,9 +443,10 @@ function round_hint_to_min(mm: mm_struct, hint: ulong): ulong {
 export function sys_mmap(task: task_struct, mm: mm_struct, addr: ulong, len: ulong, prot: number, flags: number, fd: number, off: ulong): long {
 	const m = mm.machine;
 	if (offset_in_page(mm, off)) return because(m, D.mmap_offset_unaligned, -EINVAL);
-	const of = (flags & MAP_ANONYMOUS) === 0 ? m.fds.get(fd) : null;
+	const of = (flags & MAP_ANONYMOUS) === 0 ? m.fds.get(fd) : null, hugetlb = (flags & MAP_HUGETLB) !== 0;
+	if (hugetlb && of !== null && m.rev.hugetlb_refused_before_fd) return because(m, D.mmap_file_not_huge, -EINVAL);
 	if (of === undefined) return because(m, D.mmap_bad_fd, -EBADF);
-	if ((flags & MAP_HUGETLB) !== 0) return of === null ? notModelled('MAP_HUGETLB') : because(m, D.mmap_file_not_huge, -EINVAL);
+	if (hugetlb) return of === null ? notModelled('MAP_HUGETLB') : because(m, D.mmap_file_not_huge, -EINVAL);
 	const populate: Populate = {len: 0};
 	down_write(mm);
 	const at = do_mmap_pgoff(of, mm, addr, len, prot, flags, off / mm.arch.PAGE_SIZE, populate);
@@ -498,7 +499,8 @@ function set_brk(mm: mm_struct, brk: ulong, oldbrk: ulong, newbrk: ulong): boole
 	if (oldbrk === newbrk) return true;
 	if (brk <= mm.brk) return do_munmap(mm, newbrk, oldbrk - newbrk) === 0;
 	if (find_vma_intersection(mm, oldbrk, newbrk + mm.arch.PAGE_SIZE) !== null) return false;
-	return do_brk(mm, oldbrk, newbrk - oldbrk) === oldbrk;
+	// past the top of memory the length wraps, and no range is as long
+	return do_brk(mm, oldbrk, newbrk < oldbrk ? newbrk + mm.arch.ULONG_RANGE - oldbrk : newbrk - oldbrk) === oldbrk;
 }
 
 // stacks

@@ -34,6 +34,8 @@ export interface Revision {
 	readonly huge_fault_oom_falls_back: boolean;
 	/** No memory for the copy of a huge page: the fault goes on with base pages; otherwise it is VM_FAULT_OOM. */
 	readonly wp_huge_oom_falls_back: boolean;
+	/** mmap refuses MAP_HUGETLB without MAP_ANONYMOUS before it looks for the file. */
+	readonly hugetlb_refused_before_fd: boolean;
 	/** A read fault on a file maps the pages around it that are in the page cache. */
 	readonly fault_around: boolean;
 	/** At most so many pages are read ahead at a time. */
@@ -59,6 +61,7 @@ export const revisions = {
 		growsdown_shared_refused_late: true, // mm/mmap.c:mmap_region(), Linux 3.10
 		huge_fault_oom_falls_back: true, // mm/huge_memory.c:do_huge_pmd_anonymous_page(), Linux 3.10
 		wp_huge_oom_falls_back: false, // mm/huge_memory.c:do_huge_pmd_wp_page(), Linux 3.10
+		hugetlb_refused_before_fd: true, // mm/mmap.c:mmap_pgoff(), Linux 3.10
 		fault_around: false, // K
 		max_sane_readahead: Infinity, // mm/readahead.c, Linux 3.10: half of the memory of the node
 		split_pmd_ptlocks: false, // include/linux/mm.h, Linux 3.10
@@ -79,6 +82,7 @@ export const revisions = {
 		growsdown_shared_refused_late: false, // mm/mmap.c:do_mmap_pgoff(), Linux 3.17
 		huge_fault_oom_falls_back: false, // P
 		wp_huge_oom_falls_back: true, // mm/huge_memory.c:do_huge_pmd_wp_page(), Linux 3.17
+		hugetlb_refused_before_fd: false, // mm/mmap.c:mmap_pgoff(), Linux 3.17
 		fault_around: true, // mm/memory.c:do_read_fault(), Linux 3.17
 		max_sane_readahead: 512, // mm/readahead.c, Linux 3.17: MAX_READAHEAD
 		split_pmd_ptlocks: true, // include/linux/mm.h, Linux 3.17

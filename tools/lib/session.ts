@@ -109,7 +109,7 @@ export class Session implements RowHandler {
 		if (answer === ANSWER.observation) return this.observer.check(row, event === EVENT.vmstat ? null : this.task(row).mm);
 		if (event === EVENT.fail_alloc) return this.failAllocation(row);
 		const task = this.task(row), {outcome} = this;
-		if (event === EVENT.mmap || event === EVENT.mremap || event === EVENT.brk) this.placeAsRecorded(row);
+		if (event === EVENT.mmap || event === EVENT.mremap || event === EVENT.brk || event === EVENT.syscall) this.placeAsRecorded(row);
 		else if (event === EVENT.fork || event === EVENT.thread) outcome.child = this.numberForTask(row);
 		dispatch(this.machine, task, row, outcome);
 		this.stopped = outcome.bug !== null;
