@@ -35,6 +35,7 @@ function anon_vma_alloc(m: Machine): anon_vma | null {
 function anon_vma_free(m: Machine, av: anon_vma): void {
 	if (av.rb_root.length !== 0) modelBug('an anon_vma is freed while vmas are linked to it');
 	m.anon_vmas.delete(av.id);
+	m.last_anon_vma = null;
 	if (av.named) m.names?.anonVmaDied(av.id);
 }
 
@@ -149,7 +150,10 @@ export function unlink_anon_vmas(vma: vm_area_struct): void {
 
 /** The anon_vma that page->mapping names; null if it names none, or one that is dead. */
 export function page_anon_vma(m: Machine, page: pfn_t): anon_vma | null {
-	return PageAnon(m, page) && !PageKsm(m, page) ? m.anon_vmas.get(m.mem_map.mapping[page]!) ?? null : null;
+	if (!PageAnon(m, page) || PageKsm(m, page)) return null;
+	const id = m.mem_map.mapping[page]!, last = m.last_anon_vma;
+	if (last !== null && last.id === id) return last;
+	return (m.last_anon_vma = m.anon_vmas.get(id) ?? null);
 }
 
 /**

@@ -11,6 +11,8 @@ export const x86_64: Arch = {
 	PTRS_PER_PMD: 512,
 	PTRS_PER_PUD: 512,
 	PTRS_PER_PGD: 512,
+	PAGE_INVERSE: 2 ** -12,
+	PMD_INVERSE: 2 ** -21,
 	PMD_SIZE: 2 ** 21,
 	PUD_SIZE: 2 ** 30,
 	PGDIR_SIZE: 2 ** 39,

@@ -10,6 +10,9 @@ export interface Arch {
 	readonly PTRS_PER_PMD: number;
 	readonly PTRS_PER_PUD: number;
 	readonly PTRS_PER_PGD: number;
+	/** 1 divided by PAGE_SIZE and by PMD_SIZE, which is exact: a processor multiplies faster than it divides. */
+	readonly PAGE_INVERSE: number;
+	readonly PMD_INVERSE: number;
 	/** What one entry of a pmd, pud and pgd table covers. */
 	readonly PMD_SIZE: ulong;
 	readonly PUD_SIZE: ulong;

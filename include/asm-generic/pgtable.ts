@@ -3,7 +3,7 @@ import {
 	_PAGE_SOFT_DIRTY, _PAGE_SPECIAL, _PAGE_SWAP, _PAGE_SWP_SOFT_DIRTY,
 } from '../../arch/x86/pgtable.ts';
 import type {Machine} from '../linux/machine.ts';
-import type {mm_struct} from '../linux/mm_types.ts';
+import {type mm_struct, WALKS} from '../linux/mm_types.ts';
 import {pmd_lock, pmd_lock_nested, pmd_unlock} from '../linux/lockdep.ts';
 import {TWO_32, type pfn_t, type pgoff_t, type ptep_t, type pteval_t, type swp_entry_t, type ulong} from '../linux/types.ts';
 
@@ -144,29 +144,29 @@ export function pte_same(m: Machine, ptep: ptep_t, bits: pteval_t, frame: number
 
 /** The table that holds an entry, by which its lock goes. */
 export function table_of(m: Machine, ptep: ptep_t): number {
-	return Math.trunc(ptep / m.tables.stride);
+	return ptep >> m.tables.shift;
 }
 
 // directories: an entry holds the table of the next level
 
 export function pgd_offset(mm: mm_struct, address: ulong): ptep_t {
-	return mm.pgd * mm.machine.tables.stride + Math.floor(address / mm.arch.PGDIR_SIZE);
+	return (mm.pgd << mm.machine.tables.shift) + Math.floor(address / mm.arch.PGDIR_SIZE);
 }
 
 export function pud_offset(mm: mm_struct, pgd: ptep_t, address: ulong): ptep_t {
 	const {tables} = mm.machine;
-	return tables.frame[pgd]! * tables.stride + ((address / mm.arch.PUD_SIZE) & (mm.arch.PTRS_PER_PUD - 1));
+	return (tables.frame[pgd]! << tables.shift) + ((address / mm.arch.PUD_SIZE) & (mm.arch.PTRS_PER_PUD - 1));
 }
 
 export function pmd_offset(mm: mm_struct, pud: ptep_t, address: ulong): ptep_t {
 	const {tables} = mm.machine;
-	return tables.frame[pud]! * tables.stride + ((address / mm.arch.PMD_SIZE) & (mm.arch.PTRS_PER_PMD - 1));
+	return (tables.frame[pud]! << tables.shift) + ((address * mm.arch.PMD_INVERSE) & (mm.arch.PTRS_PER_PMD - 1));
 }
 
 /** The place of the pte of an address in the table that a pmd entry holds. */
 export function pte_offset(mm: mm_struct, pmd: ptep_t, address: ulong): ptep_t {
 	const {tables} = mm.machine;
-	return tables.frame[pmd]! * tables.stride + ((address / mm.arch.PAGE_SIZE) & (mm.arch.PTRS_PER_PTE - 1));
+	return (tables.frame[pmd]! << tables.shift) + ((address * mm.arch.PAGE_INVERSE) & (mm.arch.PTRS_PER_PTE - 1));
 }
 
 /** pgd_none(), pud_none(), pmd_none(): nothing below. */
@@ -195,7 +195,7 @@ export function addr_end(address: ulong, end: ulong, size: ulong): ulong {
  * two megabytes walk once.
  */
 export function pmd_walk(mm: mm_struct, address: ulong): ptep_t {
-	const key = (address / mm.arch.PMD_SIZE) | 0, way = key & 7;
+	const key = (address * mm.arch.PMD_INVERSE) | 0, way = key & (WALKS - 1);
 	if (mm.walk_key[way] === key) return mm.walk_pmd[way]!;
 	const m = mm.machine, pgd = pgd_offset(mm, address);
 	if (pmd_none(m, pgd)) return -1;

@@ -127,10 +127,11 @@ export class MemMap {
 	}
 }
 
-/** The entries of all page tables of all address spaces and levels, as two columns; table `t` begins at `t * stride`. */
+/** The entries of all page tables of all address spaces and levels, as two columns; table `t` begins at `t << shift`. */
 export class PageTables {
-	/** Entries of the largest table. */
+	/** Entries of the largest table, and the power of two that it is. */
 	readonly stride: number;
+	readonly shift: number;
 	readonly max_tables: number;
 	/** One past the highest table that was ever used; table 0 is none. */
 	nr_tables = 1;
@@ -144,6 +145,7 @@ export class PageTables {
 
 	constructor(stride: number, max_tables: number) {
 		this.stride = stride;
+		this.shift = Math.log2(stride);
 		this.max_tables = max_tables;
 		this.bits = new Int32Array(64 * stride);
 		this.frame = new Int32Array(64 * stride);
@@ -245,6 +247,8 @@ export class Machine {
 	readonly mms = new Set<mm_struct>();
 	/** The living anon_vmas by id. */
 	readonly anon_vmas = new Map<number, anon_vma>();
+	/** The one that was found last; null once it is dead. */
+	last_anon_vma: anon_vma | null = null;
 	next_anon_vma = 1;
 	/** The files by descriptor, which all tasks share, and all that are open or mapped by id. */
 	readonly fds = new Map<number, file>();

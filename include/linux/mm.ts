@@ -161,7 +161,7 @@ export function get_page(m: Machine, page: pfn_t): void {
 
 /** The page offset that an address of a vma stands for. */
 export function linear_page_index(vma: vm_area_struct, address: ulong): pgoff_t {
-	return Math.floor((address - vma.vm_start) / vma.vm_mm.arch.PAGE_SIZE) + vma.vm_pgoff;
+	return Math.floor((address - vma.vm_start) * vma.vm_mm.arch.PAGE_INVERSE) + vma.vm_pgoff;
 }
 
 /** In pages. */

@@ -61,8 +61,8 @@ export const MM_ANONPAGES = 1;
 export const MM_SWAPENTS = 2;
 export const NR_MM_COUNTERS = 3;
 
-/** How many pmd entries an address space remembers the places of. */
-const WALKS = 8;
+/** How many pmd entries an address space remembers the places of, a power of two: those of a gigabyte. */
+export const WALKS = 512;
 
 /** An address space. */
 export class mm_struct {

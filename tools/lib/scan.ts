@@ -143,11 +143,20 @@ export function fieldInteger(row: TraceReader, field: number, out: Words): boole
 	return parseInteger(row.bytes, row.fieldStart[field]!, row.fieldEnd[field]!, out);
 }
 
+/** One byte more in the hash of a name, which begins as 0. */
+function hashByte(value: number, byte: number): number {
+	return Math.imul(value, 31) + byte | 0;
+}
+
+/** The low bits choose a place, and few letters reach them. */
+function mixed(value: number): number {
+	return value ^ value >>> 15;
+}
+
 function hash(bytes: Uint8Array, start: number, end: number): number {
 	let value = 0;
-	for (let at = start; at < end; at++) value = Math.imul(value, 31) + bytes[at]! | 0;
-	// The low bits choose a place, and few letters reach them
-	return value ^ value >>> 15;
+	for (let at = start; at < end; at++) value = hashByte(value, bytes[at]!);
+	return value;
 }
 
 /** Names and the 64-bit numbers they stand for, looked up by the bytes of a name. */
@@ -180,7 +189,7 @@ export class SymbolTable {
 		this.refused = entries.map(([, value]) => typeof value === 'string' ? value : undefined);
 		this.slots = new Int32Array(2 ** Math.ceil(Math.log2(2 * entries.length + 1)));
 		for (let index = 0; index < entries.length; index++) {
-			let slot = this.firstSlot(this.names, this.nameStart[index]!, this.nameStart[index + 1]!);
+			let slot = this.slotOf(hash(this.names, this.nameStart[index]!, this.nameStart[index + 1]!));
 			while (this.slots[slot] !== 0) slot = this.nextSlot(slot);
 			this.slots[slot] = index + 1;
 		}
@@ -188,7 +197,12 @@ export class SymbolTable {
 
 	/** @returns the index of the name that the bytes from `start` to `end` are; -1: none */
 	find(bytes: Uint8Array, start: number, end: number): number {
-		for (let slot = this.firstSlot(bytes, start, end); ; slot = this.nextSlot(slot)) {
+		return this.findHashed(hash(bytes, start, end), bytes, start, end);
+	}
+
+	/** As `find`, for a name whose hash is known. */
+	findHashed(hashed: number, bytes: Uint8Array, start: number, end: number): number {
+		for (let slot = this.slotOf(hashed); ; slot = this.nextSlot(slot)) {
 			const index = this.slots[slot]! - 1;
 			if (index < 0 || this.isNamed(index, bytes, start, end)) return index;
 		}
@@ -201,8 +215,8 @@ export class SymbolTable {
 		return true;
 	}
 
-	private firstSlot(bytes: Uint8Array, start: number, end: number): number {
-		return hash(bytes, start, end) & this.slots.length - 1;
+	private slotOf(hashed: number): number {
+		return mixed(hashed) & this.slots.length - 1;
 	}
 
 	private nextSlot(slot: number): number {
@@ -223,9 +237,14 @@ class FlagCache {
 
 	/** @returns whether the value of the bytes from `start` to `end` is known; it is then in `out` */
 	get(bytes: Uint8Array, start: number, end: number, out: Words): boolean {
+		return this.getHashed(hash(bytes, start, end), bytes, start, end, out);
+	}
+
+	/** As `get`, for a field whose hash is known. */
+	getHashed(hashed: number, bytes: Uint8Array, start: number, end: number, out: Words): boolean {
 		const {keys} = this, length = end - start;
 		if (length > FlagCache.LONGEST) return false;
-		const place = this.placeOf(bytes, start, end), key = place * FlagCache.LONGEST;
+		const place = this.placeOf(hashed), key = place * FlagCache.LONGEST;
 		if (this.lengths[place] !== length) return false;
 		for (let i = 0; i < length; i++) if (bytes[start + i] !== keys[key + i]) return false;
 		out.lo = this.lo[place]!;
@@ -236,7 +255,7 @@ class FlagCache {
 	set(bytes: Uint8Array, start: number, end: number, value: Words): void {
 		const length = end - start;
 		if (length > FlagCache.LONGEST) return;
-		const place = this.placeOf(bytes, start, end), key = place * FlagCache.LONGEST;
+		const place = this.placeOf(hash(bytes, start, end)), key = place * FlagCache.LONGEST;
 		for (let i = 0; i < length; i++) this.keys[key + i] = bytes[start + i]!;
 		this.lengths[place] = length;
 		this.lo[place] = value.lo;
@@ -247,8 +266,8 @@ class FlagCache {
 		this.lengths.fill(0);
 	}
 
-	private placeOf(bytes: Uint8Array, start: number, end: number): number {
-		return hash(bytes, start, end) & FlagCache.PLACES - 1;
+	private placeOf(hashed: number): number {
+		return mixed(hashed) & FlagCache.PLACES - 1;
 	}
 }
 
@@ -259,6 +278,8 @@ const ARGUMENT_KINDS: readonly ArgumentKind[] = ['number', 'flags', 'text'];
 /** What each argument of each event is: an index of `ARGUMENT_KINDS`, at six times the event's id and the argument's index. */
 const argumentKinds = Uint8Array.from(
 	EVENTS.flatMap(({args}) => Array.from({length: ARGUMENTS}, (_, i) => ARGUMENT_KINDS.indexOf(args[i] ?? 'number'))));
+
+const PLAIN_COLUMNS: readonly number[] = [FIELD.event, FIELD.task, FIELD.a0, FIELD.a1, FIELD.a2, FIELD.a3, FIELD.a4, FIELD.a5, FIELD.result];
 
 /** What rows are handed to. */
 export interface RowHandler {
@@ -323,6 +344,8 @@ export class TraceReader {
 	/** The field of each column; before the header, columns are only counted. */
 	private fieldOf = new Uint8Array(MAX_COLUMNS).fill(IGNORED);
 	private nextLine = 1;
+	/** The header has the columns of the format in its order, and no others. */
+	private isPlain = false;
 	/** Behind a byte order mark. */
 	private textStart = 0;
 	private isRow = false;
@@ -481,12 +504,117 @@ export class TraceReader {
 	/** @returns where the first record begins that does not end before `limit`, or that is not wanted any more */
 	private readRecords(bytes: Uint8Array, start: number, limit: number): number {
 		while (start < limit && !this.stopped) {
+			const behind = this.isPlain ? this.parsePlainRow(bytes, start, limit) : -1;
+			if (behind >= 0) {
+				if (!this.handler.onRow(this)) this.stopped = true;
+				start = behind;
+				continue;
+			}
 			const next = this.splitRecord(bytes, start, limit);
 			if (next < 0) return start;
 			this.deliver();
 			start = next;
 		}
 		return start;
+	}
+
+	/**
+	 * Reads a row in one pass: the columns of the format in its order, fields that are plain or empty, flags that have been read before, LF. That is
+	 * nearly every row of a recording. Any other one is left to `splitRecord`, which begins again and knows everything, errors among it.
+	 *
+	 * @returns where the next record begins; -1: it is another kind of record
+	 */
+	private parsePlainRow(bytes: Uint8Array, start: number, limit: number): number {
+		const {fieldStart, fieldEnd, lo, hi, words} = this;
+		let at = start, byte = 0, hashed = 0;
+		// every byte of a name is above a comma
+		while (at < limit && (byte = bytes[at]!) > COMMA) {
+			hashed = hashByte(hashed, byte);
+			at++;
+		}
+		if (at >= limit || byte !== COMMA) return -1;
+		const event = eventNames.findHashed(hashed, bytes, start, at);
+		if (event < 0) return -1;
+		fieldStart[FIELD.event] = start;
+		fieldEnd[FIELD.event] = at;
+		const taskStart = ++at;
+		let task = 0;
+		while (at < limit && (byte = bytes[at]! - ZERO) >= 0 && byte <= 9) {
+			task = task * 10 + byte;
+			at++;
+		}
+		if (at >= limit || bytes[at] !== COMMA || at - taskStart > 9 || task === 0 && at > taskStart) return -1;
+		fieldStart[FIELD.task] = taskStart;
+		fieldEnd[FIELD.task] = at;
+		this.task = at === taskStart ? 1 : task;
+		let given = 0;
+		for (let i = 0; i < ARGUMENTS; i++) {
+			const from = ++at;
+			if (at >= limit) return -1;
+			byte = bytes[at]!;
+			if (byte === COMMA) {
+				lo[i] = hi[i] = 0;
+				fieldStart[i] = fieldEnd[i] = at;
+				continue;
+			}
+			const kind = argumentKinds[event * ARGUMENTS + i];
+			if (kind === NUMBER) {
+				if (byte === ZERO && at + 2 < limit && (bytes[at + 1]! | 0x20) === LETTER_X) {
+					let low = 0, high = 0, digit = 0;
+					at += 2;
+					while (at < limit && (digit = DIGIT[bytes[at]!]!) !== NOT_A_DIGIT) {
+						high = high << 4 | low >>> 28;
+						low = low << 4 | digit;
+						at++;
+					}
+					// an empty number, or one that may be too large
+					if (at === from + 2 || at - from > 18) return -1;
+					lo[i] = low;
+					hi[i] = high;
+				} else {
+					let value = 0;
+					while (at < limit && (byte = bytes[at]! - ZERO) >= 0 && byte <= 9) {
+						value = value * 10 + byte;
+						at++;
+					}
+					if (at === from || at - from > 15) return -1;
+					lo[i] = value | 0;
+					hi[i] = value / TWO_32 | 0;
+				}
+			} else if (kind === FLAGS) {
+				hashed = 0;
+				while (at < limit && (byte = bytes[at]!) > COMMA) {
+					hashed = hashByte(hashed, byte);
+					at++;
+				}
+				if (!this.flagCache.getHashed(hashed, bytes, from, at, words)) return -1;
+				lo[i] = words.lo;
+				hi[i] = words.hi;
+			} else {
+				return -1;
+			}
+			if (at >= limit || bytes[at] !== COMMA) return -1;
+			given |= 1 << i;
+			fieldStart[i] = from;
+			fieldEnd[i] = at;
+		}
+		const resultStart = ++at;
+		while (at < limit && BYTE_CLASS[bytes[at]!] === TEXT) at++;
+		if (at >= limit || bytes[at] !== LINE_FEED || at - start > this.maxLine) return -1;
+		fieldStart[FIELD.result] = this.wordEnd = resultStart;
+		fieldEnd[FIELD.result] = at;
+		this.event = event;
+		this.given = given;
+		this.bytes = this.rawBytes = bytes;
+		this.rawStart = this.textStart = start;
+		this.rawEnd = at;
+		this.lineEndLength = 1;
+		this.isRow = true;
+		this.isQuoted = false;
+		this.innerLines = 0;
+		this.fieldCount = PLAIN_COLUMNS.length;
+		this.line = this.nextLine++;
+		return at + 1;
 	}
 
 	/**
@@ -709,6 +837,7 @@ export class TraceReader {
 		if (this.columnOf[FIELD.event]! < 0) throw new TraceError(this.file, this.line, 1, 'a header row with the column event', quoted(this.recordText()));
 		this.fieldOf = fieldOf;
 		this.columnCount = names.length;
+		this.isPlain = names.length === PLAIN_COLUMNS.length && PLAIN_COLUMNS.every((field, column) => field === fieldOf[column]);
 	}
 
 	/** Puts the fields of a row that has quotes in a buffer of their own. */
@@ -751,6 +880,7 @@ export class TraceReader {
 	/** Reads a last line that has no line end; a lone CR is the first half of one. */
 	private readLastLine(): void {
 		this.addedBytes = 1;
+		this.isPlain = false;
 		this.keep(Uint8Array.of(LINE_FEED), 0, this.addedBytes);
 		if (this.readCarried() === 0) this.failAt(this.openQuote, 'a closing quote', 'none before the end of the file');
 	}
