@@ -557,6 +557,7 @@ export class TraceReader {
 				fieldStart[i] = fieldEnd[i] = at;
 				continue;
 			}
+			if (byte === LINE_FEED) return this.endPlainRow(bytes, start, at, event, given, i, i);
 			const kind = argumentKinds[event * ARGUMENTS + i];
 			if (kind === NUMBER) {
 				if (byte === ZERO && at + 2 < limit && (bytes[at + 1]! | 0x20) === LETTER_X) {
@@ -593,16 +594,35 @@ export class TraceReader {
 			} else {
 				return -1;
 			}
-			if (at >= limit || bytes[at] !== COMMA) return -1;
+			if (at >= limit) return -1;
 			given |= 1 << i;
 			fieldStart[i] = from;
 			fieldEnd[i] = at;
+			if (bytes[at] === COMMA) continue;
+			return bytes[at] === LINE_FEED ? this.endPlainRow(bytes, start, at, event, given, i, i + 1) : -1;
 		}
 		const resultStart = ++at;
 		while (at < limit && BYTE_CLASS[bytes[at]!] === TEXT) at++;
-		if (at >= limit || bytes[at] !== LINE_FEED || at - start > this.maxLine) return -1;
-		fieldStart[FIELD.result] = this.wordEnd = resultStart;
+		if (at >= limit || bytes[at] !== LINE_FEED) return -1;
+		fieldStart[FIELD.result] = resultStart;
+		return this.endPlainRow(bytes, start, at, event, given, ARGUMENTS, ARGUMENTS + 1);
+	}
+
+	/**
+	 * @param last - the last of the arguments and the result that the row has
+	 * @param filled - how many of them have been read
+	 * @returns as parsePlainRow
+	 */
+	private endPlainRow(bytes: Uint8Array, start: number, at: number, event: number, given: number, last: number, filled: number): number {
+		const {fieldStart, fieldEnd, lo, hi} = this;
+		if (at - start > this.maxLine) return -1;
+		for (let i = filled; i < ARGUMENTS; i++) {
+			lo[i] = hi[i] = 0;
+			fieldStart[i] = fieldEnd[i] = at;
+		}
+		if (filled <= ARGUMENTS) fieldStart[FIELD.result] = at;
 		fieldEnd[FIELD.result] = at;
+		this.wordEnd = fieldStart[FIELD.result]!;
 		this.event = event;
 		this.given = given;
 		this.bytes = this.rawBytes = bytes;
@@ -612,7 +632,7 @@ export class TraceReader {
 		this.isRow = true;
 		this.isQuoted = false;
 		this.innerLines = 0;
-		this.fieldCount = PLAIN_COLUMNS.length;
+		this.fieldCount = last + 3;
 		this.line = this.nextLine++;
 		return at + 1;
 	}
