@@ -253,6 +253,8 @@ export class Machine {
 	names: NameKeeper | null = null;
 	/** The huge zero page is there. */
 	huge_zero_page = false;
+	/** The node that khugepaged took its last huge page from; -1 before. */
+	last_khugepaged_target_node = -1;
 
 	constructor(config: Partial<Config> = {}) {
 		this.config = {...DEFAULT_CONFIG, ...config};
