@@ -186,6 +186,8 @@ function rawSystemCall(m: Machine, task: task_struct, mm: mm_struct, row: Row, o
 	const number = arg(row, 0), table = x86_64[m.config.revision], name = table.calls.get(number);
 	if (number > table.last) return sys_ni_syscall(m);
 	if (name === undefined) return notModelled(`system call ${number}`);
+	// a row of these names nodes where the kernel's own arguments are addresses of masks and lists
+	if (name === 'mbind' || name === 'migrate_pages' || name === 'move_pages') return notModelled(`${name} by its number`);
 	shifted.lo.set(row.lo.subarray(1));
 	shifted.hi.set(row.hi.subarray(1));
 	shifted.given = row.given >> 1;
