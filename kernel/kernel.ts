@@ -218,6 +218,20 @@ export class Task {
 		return this.call('remap_anon_pages', destination, source, length, flagsOf(flags));
 	}
 
+	/** @param node - -1 for an empty mask */
+	mbind(start: ulong, length: ulong, mode: Flags, node: number, flags: Flags = 0): long {
+		return this.call('mbind', start, length, flagsOf(mode), node, flagsOf(flags));
+	}
+
+	/** @param pid - 0 for this task */
+	migrate_pages(pid: number, from: number, to: number): long {
+		return this.call('migrate_pages', pid, from, to);
+	}
+
+	move_pages(address: ulong, pages: number, node: number, flags: Flags = 0): long {
+		return this.call('move_pages', address, pages, node, flagsOf(flags));
+	}
+
 	/** A system call by its number. */
 	syscall(number: number, ...args: (number | bigint)[]): long {
 		return this.call('syscall', number, ...args);
@@ -275,6 +289,16 @@ export class Task {
 	/** The swapped pages of a range come to the swap cache. */
 	swap_in(address: ulong, length: ulong): void {
 		this.call('swap_in', address, length);
+	}
+
+	/** The pages of a range move to a node. */
+	migrate(address: ulong, length: ulong, node: number): void {
+		this.call('migrate', address, length, node);
+	}
+
+	/** The pages of a range get NUMA hints. */
+	numa_hint(address: ulong, length: ulong): void {
+		this.call('numa_hint', address, length);
 	}
 
 	/** Reclaim asks the rmap how often a page was used, and clears the young bits. */

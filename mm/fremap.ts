@@ -140,7 +140,8 @@ function moveSwapEntry(mm: mm_struct, dst_pte: ptep_t, src_pte: ptep_t, orig_src
  * @returns 0, also for a hole that is allowed; `rev.dst_mapped`, `rev.src_hole`, `rev.src_shared`; -EAGAIN to try again; with nothing changed
  * @source mm/fremap.c:remap_anon_pages_pte() - P; 2013-05: I
  * @model Other tasks can run only at the points named with may_interleave(), which are free in a replay; after one, everything is looked at again, as in
- * the kernel. Nonlinear and migration entries come with their issues.
+ * the kernel. Nonlinear entries come with their issue. A migration entry would be
+ * waited for and looked at again; since tasks take turns, it is gone before anybody can see it.
  */
 function remap_anon_pages_pte(mm: mm_struct, dst_vma: vm_area_struct, dst_addr: ulong, dst_pte: ptep_t, src_pte: ptep_t, flags: number): errno_t {
 	const m = mm.machine, {rev} = mm, dst_table = table_of(m, dst_pte), src_table = table_of(m, src_pte);

@@ -104,7 +104,7 @@ function mlock_fixup(vma: vm_area_struct, fixup: Fixup, start: ulong, end: ulong
 		return;
 	}
 	const pgoff = vma.vm_pgoff + (start - vma.vm_start) / PAGE_SIZE;
-	const merged = vma_merge(mm, fixup.prev, start, end, newflags, vma.anon_vma, vma.vm_file, pgoff);
+	const merged = vma_merge(mm, fixup.prev, start, end, newflags, vma.anon_vma, vma.vm_file, pgoff, vma.vm_policy);
 	const target = merged ?? vma;
 	fixup.prev = target;
 	if (merged === null) {

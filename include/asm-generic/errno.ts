@@ -1,7 +1,9 @@
 // include/uapi/asm-generic/errno-base.h and errno.h, Linux 3.10 and 3.17: what mm answers. ERESTARTSYS: include/linux/errno.h.
 export const EPERM = 1;
 export const ENOENT = 2;
+export const ESRCH = 3;
 export const EINTR = 4;
+export const EIO = 5;
 export const EBADF = 9;
 export const EAGAIN = 11;
 export const ENOMEM = 12;
@@ -18,7 +20,7 @@ export const ERESTARTSYS = 512;
 
 /** Numbers by name, for reading and printing traces. */
 export const errnos = {
-	EPERM, ENOENT, EINTR, EBADF, EAGAIN, ENOMEM, EACCES, EFAULT, EBUSY, EEXIST, ENODEV, EINVAL, ENOSYS, EOVERFLOW, EOPNOTSUPP, ERESTARTSYS,
+	EPERM, ENOENT, ESRCH, EINTR, EIO, EBADF, EAGAIN, ENOMEM, EACCES, EFAULT, EBUSY, EEXIST, ENODEV, EINVAL, ENOSYS, EOVERFLOW, EOPNOTSUPP, ERESTARTSYS,
 } as const;
 
 const nameOf = new Map(Object.entries(errnos).map(([name, number]) => [number as number, name]));

@@ -265,6 +265,8 @@ export class Machine {
 	/** Where a recording says that the next mapping without MAP_FIXED goes; -1 where it does not say. */
 	recorded_address = -1;
 	names: NameKeeper | null = null;
+	/** The node that khugepaged took its last huge page from; -1 before. */
+	last_khugepaged_target_node = -1;
 
 	constructor(config: Partial<Config> = {}) {
 		this.config = {...DEFAULT_CONFIG, ...config};
