@@ -68,14 +68,19 @@ function remove_migration_ptes(m: Machine, old: pfn_t, page: pfn_t): void {
 }
 
 /**
- * The swap cache gets the new page in place of the old one.
+ * The swap cache or the page cache gets the new page in place of the old one.
  *
  * @returns 0; -EAGAIN if somebody else holds the page
  * @source mm/migrate.c:migrate_page_move_mapping() - I
  */
 function migrate_page_move_mapping(m: Machine, newpage: pfn_t, page: pfn_t): errno_t {
-	const {mem_map, swap} = m, cached = PageSwapCache(m, page);
-	if (mem_map._count[page] !== (cached ? 2 : 1)) return -EAGAIN;
+	const {mem_map, swap} = m, cached = PageSwapCache(m, page), of = PageAnon(m, page) ? undefined : m.files.get(mem_map.mapping[page]!);
+	if (mem_map._count[page] !== (cached || of !== undefined ? 2 : 1)) return -EAGAIN;
+	if (of !== undefined) {
+		get_page(m, newpage);
+		of.i_pages.set(page_index(m, page), newpage);
+		put_page(m, page);
+	}
 	if (!cached) return 0;
 	const entry = mem_map.private_[page]!;
 	get_page(m, newpage);
@@ -132,13 +137,13 @@ function move_to_new_page(m: Machine, newpage: pfn_t, page: pfn_t): errno_t {
  *
  * @returns 0; -EAGAIN
  * @source mm/migrate.c:__unmap_and_move() - K
- * @model Only mapped pages are taken, so each has an anon_vma or is a KSM page.
+ * @model Only mapped pages are taken, so each has an anon_vma, is a KSM page, or is one of a file.
  */
 function __unmap_and_move(m: Machine, page: pfn_t, newpage: pfn_t): errno_t {
 	trylock_page(page);
 	const ksm = PageKsm(m, page), av = ksm ? null : page_get_anon_vma(m, page);
 	let rc = -EAGAIN;
-	if (PageAnon(m, page) && (ksm || av !== null)) {
+	if (!PageAnon(m, page) || ksm || av !== null) {
 		try_to_unmap(m, page, TTU_MIGRATION | TTU_IGNORE_MLOCK | TTU_IGNORE_ACCESS);
 		if (!page_mapped(m, page)) rc = move_to_new_page(m, newpage, page);
 		if (rc !== 0) remove_migration_ptes(m, page, page);
