@@ -207,10 +207,38 @@ function do_huge_pmd_wp_page_fallback(mm: mm_struct, vma: vm_area_struct, haddr:
 	return VM_FAULT_WRITE;
 }
 
+/**
+ * No huge page for a write to the huge zero page: a page for the address, and zero entries around it.
+ *
+ * @returns VM_FAULT_WRITE; VM_FAULT_OOM, with nothing changed
+ * @source mm/huge_memory.c:do_huge_pmd_wp_zero_page_fallback(), Linux 3.10 - I
+ */
+function do_huge_pmd_wp_zero_page_fallback(mm: mm_struct, vma: vm_area_struct, address: ulong, pmd: ptep_t, orig_pmd: pteval_t): number {
+	const m = mm.machine, haddr = haddrOf(mm, address), page = alloc_page_vma(m, vma);
+	if (page === 0) return VM_FAULT_OOM;
+	pmd_lock_of(mm, pmd);
+	if (!pte_same(m, pmd, orig_pmd, HUGE_ZERO_PAGE)) {
+		pmd_unlock_of(mm, pmd);
+		put_page(m, page);
+		return 0;
+	}
+	pte_clear(m, pmd);
+	pmd_populate(m, pmd, pgtable_trans_huge_withdraw(mm));
+	const pte = pte_offset(mm, pmd, haddr), own = (address - (address % mm.arch.PAGE_SIZE) - haddr) / mm.arch.PAGE_SIZE;
+	for (let i = 0; i < HPAGE_PMD_NR(mm); i++) set_pte_at(m, pte + i, pte_mkspecial(vma.vm_page_prot), ZERO_PAGE);
+	page_add_new_anon_rmap(m, page, vma, haddr + own * mm.arch.PAGE_SIZE);
+	lockNewPage(m, page, vma);
+	set_pte_at(m, pte + own, maybe_mkwrite(pte_mkdirty(m, mk_pte(vma)), vma), page);
+	add_mm_counter(mm, MM_ANONPAGES, 1);
+	pmd_unlock_of(mm, pmd);
+	return VM_FAULT_WRITE;
+}
+
 /** The copy cannot be huge. @param page - the page that is copied; 0 for the huge zero page */
 function wpFallback(mm: mm_struct, vma: vm_area_struct, address: ulong, pmd: ptep_t, orig_pmd: pteval_t, page: pfn_t): number {
 	const m = mm.machine;
 	if (page === 0) {
+		if (m.rev.wp_huge_zero_copies_one) return do_huge_pmd_wp_zero_page_fallback(mm, vma, address, pmd, orig_pmd);
 		split_huge_page_pmd(vma, address, pmd);
 		return VM_FAULT_FALLBACK;
 	}
@@ -228,7 +256,6 @@ function wpFallback(mm: mm_struct, vma: vm_area_struct, address: ulong, pmd: pte
  *
  * @returns VM_FAULT_WRITE; VM_FAULT_FALLBACK where the pmd is split and the pte fault must go on; VM_FAULT_OOM
  * @source mm/huge_memory.c:do_huge_pmd_wp_page() - K
- * @model Linux 3.10 answers the huge zero page without memory with one page and 511 zero entries; splitting first, as 3.17 does, leaves the same.
  */
 export function do_huge_pmd_wp_page(mm: mm_struct, vma: vm_area_struct, address: ulong, pmd: ptep_t, orig_pmd: pteval_t): number {
 	const m = mm.machine, haddr = haddrOf(mm, address), orig_frame = pte_pfn(m, pmd);
@@ -613,7 +640,12 @@ function hugepage_vma_check(vma: vm_area_struct): boolean {
 	return thp !== 'never' && vma.anon_vma !== null && vma.vm_ops === null;
 }
 
-/** May the pages of a table become a huge one? The holes of a userfault range are never filled. @source mm/huge_memory.c:khugepaged_scan_pmd() - P; 2013-05: I */
+/**
+ * May the pages of a table become a huge one? The holes of a userfault range are never filled.
+ *
+ * @source mm/huge_memory.c:khugepaged_scan_pmd() - P; 2013-05: I
+ * @model Only the young bits of the entries count as use: PageReferenced, which get_user_pages sets too, is left out.
+ */
 function mayCollapse(mm: mm_struct, vma: vm_area_struct, pte: ptep_t): boolean {
 	const m = mm.machine;
 	let none = 0, referenced = false;

@@ -653,7 +653,8 @@ const FAULT_AROUND_PAGES = 16;
  */
 function do_fault_around(vma: vm_area_struct, address: ulong, ptep: ptep_t, pgoff: pgoff_t): void {
 	const mm = vma.vm_mm, m = mm.machine, {PAGE_SIZE} = mm.arch, window = FAULT_AROUND_PAGES * PAGE_SIZE;
-	const start = Math.max(Math.floor(address / window) * window, vma.vm_start), end = Math.min((Math.floor(address / window) + 1) * window, vma.vm_end);
+	// as many pages from where it begins, which may be past the window that the address is in, but not past the table
+	const start = Math.max(Math.floor(address / window) * window, vma.vm_start), end = Math.min(addr_end(start, start + window, mm.arch.PMD_SIZE), vma.vm_end);
 	const off = Math.floor((address - start) / PAGE_SIZE);
 	for (let at = start, i = -off; at < end; at += PAGE_SIZE, i++) {
 		const page = pte_none(ptep_get(m, ptep + i)) ? vma.vm_file!.i_pages.get(pgoff + i) : undefined;
@@ -819,6 +820,20 @@ function handle_pte_fault(mm: mm_struct, vma: vm_area_struct, address: ulong, pt
 }
 
 /**
+ * There was no memory for the copy of a huge page: the fault begins again, with the page split by now, or the huge zero page as it was.
+ *
+ * @returns VM_FAULT_* bits
+ * @source mm/memory.c:handle_mm_fault(), Linux 3.10 - I
+ * @model Where there is still no memory for a page in place of the huge zero page, the kernel goes round and round until somebody frees memory or the
+ * task is killed for want of it; here it is killed.
+ */
+function retryWithoutMemory(mm: mm_struct, vma: vm_area_struct, address: ulong, pmd: ptep_t, flags: number): number {
+	const m = mm.machine;
+	if (!pmd_trans_huge(m, pmd)) return handle_pte_fault(mm, vma, address, pte_offset(mm, pmd, address), flags);
+	return do_huge_pmd_wp_page(mm, vma, address, pmd, ptep_get(m, pmd));
+}
+
+/**
  * Answers a fault on an address of a vma, whose rights have been looked at.
  *
  * @returns VM_FAULT_* bits
@@ -840,7 +855,8 @@ export function handle_mm_fault(mm: mm_struct, vma: vm_area_struct, address: ulo
 			huge_pmd_set_accessed(mm, pmd, orig_pmd, pte_pfn(m, pmd), write);
 			return 0;
 		}
-		const ret = do_huge_pmd_wp_page(mm, vma, address, pmd, orig_pmd);
+		let ret = do_huge_pmd_wp_page(mm, vma, address, pmd, orig_pmd);
+		if ((ret & VM_FAULT_OOM) !== 0 && !m.rev.wp_huge_oom_falls_back) ret = retryWithoutMemory(mm, vma, address, pmd, flags);
 		if ((ret & VM_FAULT_FALLBACK) === 0) return ret;
 	}
 	if (pmd_numa(m, pmd)) return do_pmd_numa_page(mm, vma, address, pmd);

@@ -84,7 +84,11 @@ export function forEachPte(mm: mm_struct, start: ulong, end: ulong, each: (pte: 
 	}
 }
 
-/** Reclaim splits a huge page before it takes a part of it, if it can be swapped at all. @source mm/swap_state.c:add_to_swap() - K */
+/**
+ * A huge page is split before a part of it is taken, whether or not there is a slot: what a `swap_out` row does, and shows in the parts that stay young.
+ *
+ * @source mm/swap_state.c:add_to_swap() - K
+ */
 function splitHugePages(mm: mm_struct, start: ulong, end: ulong): void {
 	const m = mm.machine, {TASK_SIZE} = mm.arch;
 	walkPmds(mm, start, Math.min(end, TASK_SIZE), pmd => {

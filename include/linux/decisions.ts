@@ -162,7 +162,7 @@ export const decisions = {
 	mremap_to_overlaps: {why: 'the old and the new range overlap', source: 'mm/mremap.c:mremap_to()', letter: 'I'},
 	mremap_no_vma: {why: 'the old range begins in no vma', source: 'mm/mremap.c:vma_to_resize()', letter: 'K'},
 	mremap_spans_vmas: {why: 'the old range runs past the end of its vma', source: 'mm/mremap.c:vma_to_resize()', letter: 'K'},
-	mremap_pgoff_overflows: {why: 'the new length does not fit behind the offset of the vma', source: 'mm/mremap.c:vma_to_resize()', letter: 'I'},
+	mremap_pgoff_overflows: {why: 'the new length does not fit behind the offset of the vma', source: 'mm/mremap.c:vma_to_resize()', letter: 'I', unreachable: 'an offset in bytes that is shifted down leaves room for any length'},
 	mremap_too_many_vmas: {why: 'fewer than four vmas are left until max_map_count', source: 'mm/mremap.c:move_vma()', letter: 'I'},
 	mremap_no_new_vma: {why: 'no vma could be made at the new place', source: 'mm/mremap.c:move_vma()', letter: 'I', unreachable: 'chain links are small allocations, which fail_alloc does not name'},
 	mremap_tables_nomem: {why: 'no memory for the page tables of the new place: what had moved was moved back', source: 'mm/mremap.c:move_vma()', letter: 'I'},

@@ -32,8 +32,10 @@ export interface Revision {
 	readonly growsdown_shared_refused_late: boolean;
 	/** No memory for the table to put by for a fresh huge page: base pages; otherwise it is VM_FAULT_OOM. */
 	readonly huge_fault_oom_falls_back: boolean;
-	/** No memory for the copy of a huge page: the fault goes on with base pages; otherwise it is VM_FAULT_OOM. */
+	/** No memory for the copy of a huge page: the fault goes on with base pages; otherwise it begins again. */
 	readonly wp_huge_oom_falls_back: boolean;
+	/** No huge page for a write to the huge zero page: one page and zero entries take its place; otherwise it is split and the fault goes on. */
+	readonly wp_huge_zero_copies_one: boolean;
 	/** mmap refuses MAP_HUGETLB without MAP_ANONYMOUS before it looks for the file. */
 	readonly hugetlb_refused_before_fd: boolean;
 	/** A read fault on a file maps the pages around it that are in the page cache. */
@@ -82,7 +84,8 @@ export const revisions = {
 		mremap_fixed_checked_late: true, // mm/mremap.c, Linux 3.10
 		growsdown_shared_refused_late: true, // mm/mmap.c:mmap_region(), Linux 3.10
 		huge_fault_oom_falls_back: true, // mm/huge_memory.c:do_huge_pmd_anonymous_page(), Linux 3.10
-		wp_huge_oom_falls_back: false, // mm/huge_memory.c:do_huge_pmd_wp_page(), Linux 3.10
+		wp_huge_oom_falls_back: false, // mm/memory.c:handle_mm_fault(), Linux 3.10
+		wp_huge_zero_copies_one: true, // mm/huge_memory.c:do_huge_pmd_wp_page(), Linux 3.10
 		hugetlb_refused_before_fd: true, // mm/mmap.c:mmap_pgoff(), Linux 3.10
 		fault_around: false, // K
 		max_sane_readahead: Infinity, // mm/readahead.c, Linux 3.10: half of the memory of the node
@@ -115,6 +118,7 @@ export const revisions = {
 		growsdown_shared_refused_late: false, // mm/mmap.c:do_mmap_pgoff(), Linux 3.17
 		huge_fault_oom_falls_back: false, // P
 		wp_huge_oom_falls_back: true, // mm/huge_memory.c:do_huge_pmd_wp_page(), Linux 3.17
+		wp_huge_zero_copies_one: false, // mm/huge_memory.c:do_huge_pmd_wp_page(), Linux 3.17
 		hugetlb_refused_before_fd: false, // mm/mmap.c:mmap_pgoff(), Linux 3.17
 		fault_around: true, // mm/memory.c:do_read_fault(), Linux 3.17
 		max_sane_readahead: 512, // mm/readahead.c, Linux 3.17: MAX_READAHEAD
