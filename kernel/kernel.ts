@@ -301,6 +301,40 @@ export class Task {
 		this.call('numa_hint', address, length);
 	}
 
+	remap_file_pages(address: ulong, length: ulong, prot: Flags, pageOffset: number, flags: Flags = 0): long {
+		return this.call('remap_file_pages', address, length, flagsOf(prot), pageOffset, flagsOf(flags));
+	}
+
+	/** A descriptor for mmap, of a regular file of zeroes. @param size - bytes */
+	file(descriptor: number, size: ulong): void {
+		this.call('file', descriptor, size);
+	}
+
+	/** A descriptor of a file on tmpfs. @param size - bytes */
+	shm(descriptor: number, size: ulong): void {
+		this.call('shm', descriptor, size);
+	}
+
+	/** A descriptor of a driver whose memory is not anonymous. */
+	chardev(descriptor: number): void {
+		this.call('chardev', descriptor);
+	}
+
+	/** KSM scans until nothing more merges. */
+	ksm_scan(): void {
+		this.call('ksm_scan');
+	}
+
+	/** khugepaged tries to make a huge page. @returns whether there is one now */
+	collapse(address: ulong): boolean {
+		return this.call('collapse', address) === 1;
+	}
+
+	/** Something splits the huge page there. */
+	split(address: ulong): void {
+		this.call('split', address);
+	}
+
 	/** Reclaim asks the rmap how often a page was used, and clears the young bits. */
 	referenced(address: ulong): number {
 		return this.call('referenced', address);
