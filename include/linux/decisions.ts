@@ -141,7 +141,7 @@ export const decisions = {
 	mprotect_no_vma: {why: 'the range begins in no vma', source: 'mm/mprotect.c:mprotect()', letter: 'I'},
 	mprotect_not_growsdown: {why: 'PROT_GROWSDOWN, and the vma does not grow down', source: 'mm/mprotect.c:mprotect()', letter: 'I'},
 	mprotect_not_growsup: {why: 'PROT_GROWSUP, and no vma grows up on x86', source: 'mm/mprotect.c:mprotect()', letter: 'I'},
-	mprotect_may_not: {why: 'the vma may not get that right', source: 'mm/mprotect.c:mprotect()', letter: 'I', unreachable: 'anonymous memory may have every right'},
+	mprotect_may_not: {why: 'the vma may not get that right', source: 'mm/mprotect.c:mprotect()', letter: 'I', unreachable: 'every mapping of a trace may have every right'},
 	mprotect_hole: {why: 'the range has a part that is not mapped', source: 'mm/mprotect.c:mprotect()', letter: 'K'},
 	// mm/mremap.c
 	// mm/fremap.c:remap_file_pages()
