@@ -45,6 +45,7 @@ export function double_pmd_lock(mm: mm_struct, pmd1: ptep_t, pmd2: ptep_t): void
 	pmd_lock_nested(key1 < key2 ? key2 : key1);
 }
 
+/** As double_pt_unlock(), for the locks of two pmd entries. */
 export function double_pmd_unlock(mm: mm_struct, pmd1: ptep_t, pmd2: ptep_t): void {
 	const key1 = pmd_lock_key(mm, pmd1), key2 = pmd_lock_key(mm, pmd2);
 	pmd_unlock(key1);
@@ -358,4 +359,3 @@ export function sys_remap_anon_pages(task: task_struct, mm: mm_struct, dst_start
 	up_read(mm);
 	return ret;
 }
-

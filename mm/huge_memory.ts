@@ -767,4 +767,3 @@ export function hugepage_madvise(vma: vm_area_struct, flags: vm_flags_t, huge: b
 	if (flags_test(flags, VM_NOHUGEPAGE | VM_NO_THP)) return because(m, D.madvise_nohuge_again, -EINVAL);
 	return flags_or(flags_clear(flags, VM_HUGEPAGE), VM_NOHUGEPAGE);
 }
-

@@ -462,4 +462,3 @@ export function rmap_walk_ksm(m: Machine, page: pfn_t, one: RmapOne, done: ((m: 
 	}
 	return ret;
 }
-

@@ -995,4 +995,3 @@ export function gup(task: task_struct, mm: mm_struct, start: ulong, nr_pages: nu
 	up_read(mm);
 	return done > 0 ? done : got;
 }
-

@@ -720,4 +720,3 @@ export function growVma(vma: vm_area_struct, end: ulong): void {
 export function wraps(mm: mm_struct, start: ulong, len: ulong): boolean {
 	return wrap(mm, start + len) < start;
 }
-

@@ -1,5 +1,5 @@
 import {decide, D} from '../include/linux/decisions.ts';
-import {OutOfFrames} from '../include/linux/bug.ts';
+import {outOfFrames} from '../include/linux/bug.ts';
 import {FAIL_PAGE, FAIL_PMD, FAIL_PTE, GROUP, type Machine, type MemMap} from '../include/linux/machine.ts';
 import {PG_head, PG_named} from '../include/linux/mm.ts';
 import type {pfn_t} from '../include/linux/types.ts';
@@ -50,7 +50,7 @@ function demand(m: Machine, frames: number): boolean {
 		decide(m, D.alloc_no_memory);
 		return false;
 	}
-	if (mem_map.nr_used + frames > mem_map.max_frames) throw new OutOfFrames(`more than ${mem_map.max_frames} page frames`);
+	if (mem_map.nr_used + frames > mem_map.max_frames) outOfFrames(`more than ${mem_map.max_frames} page frames`);
 	mem_map.nr_used += frames;
 	return true;
 }

@@ -250,6 +250,15 @@ export function pmd_walk(mm: mm_struct, address: ulong): ptep_t {
 	return pmd;
 }
 
+/** Where what hangs below the largest empty entry that covers an address would end; the address itself if it has a pte table or a huge page. */
+export function empty_until(mm: mm_struct, address: ulong): ulong {
+	const m = mm.machine, pgd = pgd_offset(mm, address);
+	if (pmd_none(m, pgd)) return addr_end(address, Infinity, mm.arch.PGDIR_SIZE);
+	const pud = pud_offset(mm, pgd, address);
+	if (pmd_none(m, pud)) return addr_end(address, Infinity, mm.arch.PUD_SIZE);
+	return pmd_none(m, pmd_offset(mm, pud, address)) ? addr_end(address, Infinity, mm.arch.PMD_SIZE) : address;
+}
+
 /** A table of an upper level is gone, so the remembered places may be wrong. */
 export function forget_walks(mm: mm_struct): void {
 	mm.walk_key.fill(-1);

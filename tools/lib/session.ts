@@ -1,3 +1,4 @@
+import {PF_INSTR, PF_PROT, PF_RSVD, PF_USER, PF_WRITE} from '../../arch/x86/fault.ts';
 import {symbols} from '../../arch/x86/mman.ts';
 import {NotModelledError, OutOfFrames} from '../../include/linux/bug.ts';
 import {type Config, failKinds, Machine} from '../../include/linux/machine.ts';
@@ -74,8 +75,7 @@ export class Session implements RowHandler {
 		if (row.event === EVENT.config) {
 			if (this.machine !== undefined) row.fail(FIELD.event, 'configuration only before every other row');
 			this.config = configure(row, this.config);
-			this.onComment?.(row);
-			return true;
+			return this.onComment?.(row) !== false;
 		}
 		this.begin();
 		if (this.stopped) row.fail(FIELD.event, 'the end of the trace, since the kernel has stopped');
@@ -91,7 +91,7 @@ export class Session implements RowHandler {
 	}
 
 	/** A comment or blank line, the header, or a configuration row: for whoever writes the trace back. */
-	onComment?: (row: TraceReader) => void;
+	onComment?: (row: TraceReader) => unknown;
 
 	/** The configuration is complete: at the first other row, or at the end of a trace that has none. */
 	begin(): void {
@@ -107,7 +107,9 @@ export class Session implements RowHandler {
 	private runRow(row: TraceReader): Mismatch | null {
 		const {event} = row, answer = answers[event]!;
 		if (answer === ANSWER.observation) return this.observer.check(row, event === EVENT.vmstat ? null : this.task(row).mm);
+		if (answer === ANSWER.none && row.resultGiven() && !row.resultIs('BUG')) row.fail(FIELD.result, 'no result, for the event has none');
 		if (event === EVENT.fail_alloc) return this.failAllocation(row);
+		if (event === EVENT.fault || event === EVENT.signal) demandCode(row);
 		const task = this.task(row), {outcome} = this;
 		if (event === EVENT.mmap || event === EVENT.mremap || event === EVENT.brk || event === EVENT.syscall) this.placeAsRecorded(row);
 		else if (event === EVENT.fork || event === EVENT.thread) outcome.child = this.numberForTask(row);
@@ -156,6 +158,12 @@ export class Session implements RowHandler {
 		if (error instanceof OutOfFrames) throw new TraceError(row.file, row.line, row.column(FIELD.event), 'a trace that fits the machine (--max-pages)', error.message);
 		throw error;
 	}
+}
+
+/** Refuses an error code that no processor reports, and a signal that is neither fatal nor not. */
+function demandCode(row: TraceReader): void {
+	const isFault = row.event === EVENT.fault, most = isFault ? PF_PROT | PF_WRITE | PF_USER | PF_RSVD | PF_INSTR : 1;
+	if (row.hi[1] !== 0 || row.lo[1]! < 0 || row.lo[1]! > most) row.fail(FIELD.a1, isFault ? 'an error code of a page fault' : '1 for a fatal signal, 0 for another');
 }
 
 /** A reader whose rows run in a session, with the symbolic flags of the architecture. */
