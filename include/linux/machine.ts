@@ -68,6 +68,8 @@ export class MemMap {
 	nr_used = 0;
 	readonly max_frames: number;
 	readonly ram: number;
+	/** The lesser of the two, which an allocation looks at. */
+	readonly limit: number;
 	// Frames are given out from groups of the size of a huge page, so that one that is all free again can be one. By group:
 	/** How many frames of the group are in use. */
 	group_used = new Int32Array(16);
@@ -99,6 +101,7 @@ export class MemMap {
 	constructor(max_frames: number, ram: number) {
 		this.max_frames = max_frames;
 		this.ram = ram;
+		this.limit = Math.min(ram, max_frames);
 		this._count[ZERO_PAGE] = 1;
 	}
 

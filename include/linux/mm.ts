@@ -61,7 +61,7 @@ export function flags_xor(flags: vm_flags_t, other: vm_flags_t): vm_flags_t {
 
 /** Some of the bits of the vma's flags are set. */
 export function vma_test(vma: vm_area_struct, bits: vm_flags_t): boolean {
-	return ((vma.vm_flags & bits) | (vma.vm_flags_high & (bits / TWO_32))) !== 0;
+	return (vma.vm_flags & bits) !== 0 || (bits >= TWO_32 && (vma.vm_flags_high & (bits / TWO_32)) !== 0);
 }
 
 export function vma_flags(vma: vm_area_struct): vm_flags_t {
