@@ -133,7 +133,8 @@ function accessRange(mm: mm_struct, row: Row, code: number, byKernel: boolean, o
 /** A recorded hardware fault: the model must fault as well, with the same error code; then the fault is answered, and nothing is tried again. */
 function recordedFault(mm: mm_struct, row: Row, out: Outcome): long {
 	const address = arg(row, 0), code = row.lo[1]!;
-	out.error_code = wouldFault(mm, address, code & ~PF_PROT);
+	// whether the kernel has something mapped at an address of its own is not known, so either is believed
+	out.error_code = address >= mm.arch.TASK_SIZE ? code : wouldFault(mm, address, code & ~PF_PROT);
 	if (out.error_code !== code) return 0;
 	const signal = do_page_fault(mm, address, code);
 	if (signal === 0) return 0;
