@@ -101,9 +101,6 @@ export function pte_file_soft_dirty(bits: pteval_t): boolean {
 	return (bits & _PAGE_SOFT_DIRTY) !== 0;
 }
 
-/** The highest page offset that an entry can hold is below 2 to this power. */
-export const PTE_FILE_MAX_BITS = 46;
-
 /** Makes an entry that holds a page offset. @param soft_dirty - as the kernel has such bits */
 export function set_pte_file(m: Machine, ptep: ptep_t, pgoff: pgoff_t, soft_dirty: boolean): void {
 	const high = Math.floor(pgoff / TWO_32);
