@@ -1,4 +1,4 @@
-import {syscallTables} from '../../include/linux/abi.ts';
+import {type KernelName, lazily, mmOnly, type Syscalls, syscallTable} from '../../include/linux/abi.ts';
 
 // The two tables that the patch adds a row to. A row is: number, ABI, name.
 type Row = readonly [number: number, abi: 'common' | '64' | 'x32' | 'i386', name: string];
@@ -766,20 +766,30 @@ const syscall_32_7_2: readonly Row[] = [
 /** Bit 30 of the number says that a call is x32's. */
 export const __X32_SYSCALL_BIT = 0x4000_0000;
 
-/** The rows of some ABIs, as numbers by name. */
-function numbers(rows: readonly Row[], abis: readonly string[], base = 0): Record<string, number> {
-	return Object.fromEntries(rows.filter(([, abi]) => abis.includes(abi)).map(([number, , name]) => [name, base + number]));
+/** The rows of some ABIs, as numbers by name; a later row wins. */
+function numbers(rows: readonly Row[], abis: readonly string[], into: Record<string, number> = {}): Record<string, number> {
+	for (const [number, abi, name] of rows) if (abis.includes(abi)) into[name] = number;
+	return into;
 }
 
-function tables(abis: readonly string[], of: readonly [readonly Row[], readonly Row[], readonly Row[]], file: string, base = 0) {
-	const [old, more, today] = of.map(rows => numbers(rows, abis, base)) as [Record<string, number>, Record<string, number>, Record<string, number>];
-	return syscallTables(base, old, more, today, [`arch/x86/syscalls/${file} (3.10)`, `arch/x86/syscalls/${file} (3.17)`, `arch/x86/entry/syscalls/${file} (7.2-rc1)`]);
+/** The ABIs of a table file in each kernel. */
+function tables(abis: readonly string[], [old, more, today]: readonly [readonly Row[], readonly Row[], readonly Row[]], file: string, base = 0): Readonly<Record<KernelName, Syscalls>> {
+	return lazily(kernel => {
+		switch (kernel) {
+			case '3.10': return syscallTable(base, numbers(old, abis), `arch/x86/syscalls/${file} (3.10)`);
+			case '3.17': return syscallTable(base, numbers(more, abis, numbers(old, abis)), `arch/x86/syscalls/${file} (3.17)`);
+			default: return syscallTable(base, numbers(today, abis, mmOnly(numbers(old, abis))), `arch/x86/entry/syscalls/${file} (7.2-rc1)`);
+		}
+	});
 }
 
 const rows_64 = [syscall_64, syscall_64_3_17, syscall_64_7_2] as const;
 
 export const x86_64 = tables(['common', '64'], rows_64, 'syscall_64.tbl');
 
-export const x32 = tables(['common', 'x32'], rows_64, 'syscall_64.tbl', __X32_SYSCALL_BIT);
-
 export const i386 = tables(['i386'], [syscall_32, syscall_32_3_17, syscall_32_7_2], 'syscall_32.tbl');
+
+const x32Calls = tables(['common', 'x32'], rows_64, 'syscall_64.tbl', __X32_SYSCALL_BIT);
+const x32Common = tables(['common'], rows_64, 'syscall_64.tbl', __X32_SYSCALL_BIT);
+
+export const x32 = lazily((kernel): Syscalls => ({...x32Calls[kernel], last_common: x32Common[kernel].last, last_common_name: x32Common[kernel].last_name}));

@@ -35,6 +35,11 @@ export interface Syscalls {
 	/** The highest number. */
 	readonly last: number;
 	readonly last_name: string;
+	/** x32: the highest number of a row that x86_64 has, too. */
+	readonly last_common?: number;
+	readonly last_common_name?: string;
+	/** What is added to the numbers of the ABI's table. */
+	readonly base: number;
 	/** Names whose slot leads to sys_ni_syscall. */
 	readonly slot_is_sys_ni_syscall: readonly string[];
 	readonly source: string;
@@ -46,25 +51,57 @@ export const SYSCALLS_OF_MM = [
 	'remap_file_pages', 'mbind', 'migrate_pages', 'move_pages', 'fork', 'clone', 'exit',
 ] as const;
 
-function highest(numbers: Readonly<Record<string, number | null>>): [name: string, number: number] {
-	return Object.entries(numbers).reduce<[string, number]>((best, [name, number]) => (number !== null && number > best[1] ? [name, number] : best), ['', -1]);
+/** Makes each kernel's table when it is first asked for: most who load the tables ask for few. */
+export function lazily<T>(make: (kernel: KernelName) => T): Readonly<Record<KernelName, T>> {
+	const made = new Map<KernelName, T>(), tables = {} as Record<KernelName, T>;
+	for (const kernel of kernelNames) {
+		Object.defineProperty(tables, kernel, {
+			enumerable: true,
+			get() {
+				if (!made.has(kernel)) made.set(kernel, make(kernel));
+				return made.get(kernel);
+			},
+		});
+	}
+	return tables;
+}
+
+/** One kernel's table, of rows that count from a base. */
+export function syscallTable(base: number, rows: Numbers, source: string, slot_is_sys_ni_syscall: readonly string[] = []): Syscalls {
+	const numbers: Record<string, number | null> = {};
+	let last_name = '', last = -1;
+	for (const name of SYSCALLS_OF_MM) if (rows[name] === undefined) numbers[name] = null;
+	for (const name in rows) {
+		const number = base + rows[name]!;
+		numbers[name] = number;
+		if (number > last) {
+			last = number;
+			last_name = name;
+		}
+	}
+	return {numbers, last, last_name, base, slot_is_sys_ni_syscall, source};
+}
+
+/** Of a table, the calls of mm: in 7.2 they have the numbers that they had in 3.17. */
+export function mmOnly(rows: Numbers): Record<string, number> {
+	return Object.fromEntries(SYSCALLS_OF_MM.flatMap(name => (rows[name] === undefined ? [] : [[name, rows[name]]])));
 }
 
 /**
  * The system calls of an ABI in each kernel, of one whole table and what later ones have more.
  *
  * @param base - what is added to every number of the tables
- * @param today - of 7.2, beside mm's calls of 3.17, which kept their numbers
+ * @param today - of 7.2, beside mm's calls
  */
-export function syscallTables(base: number, old: Numbers, more: Numbers, today: Numbers, sources: readonly string[],
-	slots: {readonly '3.10'?: readonly string[], readonly '3.17'?: readonly string[]} = {}): Record<KernelName, Syscalls> {
-	const none = Object.fromEntries(SYSCALLS_OF_MM.filter(name => old[name] === undefined).map(name => [name, null]));
-	const of_mm = Object.fromEntries(SYSCALLS_OF_MM.filter(name => old[name] !== undefined).map(name => [name, old[name]!]));
-	const made = (numbers: Numbers, index: number, ni: readonly string[]): Syscalls => {
-		const based = Object.fromEntries(Object.entries(numbers).map(([name, number]) => [name, base + number])), [last_name, last] = highest(based);
-		return {numbers: {...none, ...based}, last, last_name, slot_is_sys_ni_syscall: ni, source: sources[index]!};
-	};
-	return {'3.10': made(old, 0, slots['3.10'] ?? []), '3.17': made({...old, ...more}, 1, slots['3.17'] ?? []), '7.2': made({...of_mm, ...today}, 2, [])};
+export function syscallTables(base: number, old: Numbers, more: Numbers, today: Numbers, sources: readonly [string, string, string],
+	slots: {readonly '3.10'?: readonly string[], readonly '3.17'?: readonly string[]} = {}): Readonly<Record<KernelName, Syscalls>> {
+	return lazily(kernel => {
+		switch (kernel) {
+			case '3.10': return syscallTable(base, old, sources[0], slots[kernel]);
+			case '3.17': return syscallTable(base, {...old, ...more}, sources[1], slots[kernel]);
+			default: return syscallTable(base, {...mmOnly(old), ...today}, sources[2]);
+		}
+	});
 }
 
 /** How many bits of an address each level of the page table takes; a level that is not there is folded. */
