@@ -31,7 +31,6 @@ export const signal = {
 	SIGWINCH:  28,
 	SIGIO:     29,
 	SIGPOLL:   29,
-	SIGLOST:   29,
 	SIGPWR:    30,
 	SIGSYS:    31,
 	SIGUNUSED: 31,
