@@ -143,8 +143,11 @@ function madvise_behavior_valid(mm: mm_struct, behavior: number): boolean {
 		case MADV_MERGEABLE:
 		case MADV_UNMERGEABLE:
 			return mm.machine.config.ksm;
+		case MADV_HUGEPAGE:
+		case MADV_NOHUGEPAGE:
+			return mm.arch.huge_pages;
 		case MADV_DOFORK: case MADV_DONTFORK: case MADV_NORMAL: case MADV_SEQUENTIAL: case MADV_RANDOM: case MADV_REMOVE: case MADV_WILLNEED:
-		case MADV_DONTNEED: case MADV_HUGEPAGE: case MADV_NOHUGEPAGE: case MADV_DONTDUMP: case MADV_DODUMP: case MADV_USERFAULT:
+		case MADV_DONTNEED: case MADV_DONTDUMP: case MADV_DODUMP: case MADV_USERFAULT:
 		case MADV_NOUSERFAULT:
 			return true;
 		default:
