@@ -190,7 +190,7 @@ function* tables(question: Question, wanted: Wanted): Generator<{arch: Architect
 /** The names of flags that make a number; a field like MAP_TYPE is one of its values. The rest stands as a number. */
 function flagNames(value: number, kind: Kind, found: ReadonlyMap<string, AbiRecord>): AbiRecord[] {
 	const known = [...found.values()].filter(record => record.kind === kind && typeof record.value === 'number' && record.value !== 0
-		&& !/^MAP_(TYPE|HUGE_)/.test(record.name));
+		&& !/^MAP_(TYPE|HUGE_)/.test(record.name)).sort((a, b) => (a.value as number) - (b.value as number));
 	const type = kind === 'map' ? found.get('MAP_TYPE')?.value as number | undefined : undefined, names: AbiRecord[] = [];
 	if (type !== undefined) {
 		// the two low bits are a number and not flags

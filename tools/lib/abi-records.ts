@@ -98,8 +98,9 @@ function* patchRecords(arch: ArchitectureName, of: Abi, {kernel, revision}: Cont
 		? 'I: arch and asm-generic mman.h are in the letter\'s diffstat, values from 2014' : 'P: arch/*/include/uapi/asm/mman.h, include/uapi/asm-generic/mman-common.h';
 	for (const [name, value] of Object.entries(of.userfault)) if (wanted(name, value, 'madvise')) yield {name, arch, kind: 'madvise', value, kernel, revision, source: headers, note: null};
 	for (const [name, value] of Object.entries(of.patch[revision])) {
-		if ((name === 'userfaultfd' && revision === '2013-05') || !wanted(name, value, 'syscall')) continue;
-		yield {name, arch, kind: 'syscall', value, kernel, revision, source: `${letter}: ${source}`, note: value === null ? 'not wired: -ENOSYS' : null};
+		if (!wanted(name, value, 'syscall')) continue;
+		const none = name === 'userfaultfd' && revision === '2013-05' ? 'not in this posting' : 'not wired: -ENOSYS';
+		yield {name, arch, kind: 'syscall', value, kernel, revision, source: `${letter}: ${source}`, note: value === null ? none : null};
 	}
 }
 
