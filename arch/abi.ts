@@ -1,6 +1,6 @@
 import {errnos} from '../include/asm-generic/errno.ts';
 import {signal} from '../include/asm-generic/signal.ts';
-import {type Abi, type ArchitectureName, baseOf, type KernelName, type PostingName} from '../include/linux/abi.ts';
+import {type Abi, type ArchitectureName, baseOf, DEFAULT_POSTING, type KernelName, type PostingName, postingNames} from '../include/linux/abi.ts';
 import {errno as alphaErrno} from './alpha/errno.ts';
 import {mman as alphaMman, userfault as alphaUserfault} from './alpha/mman.ts';
 import {alpha as alphaMemory} from './alpha/page.ts';
@@ -27,12 +27,8 @@ import {xtensa as xtensaCalls} from './xtensa/unistd.ts';
 // Ours: the tables of the nine ABIs side by side, and the library's way to them. Nothing here needs the model.
 
 /** The patch gives the call a number on x86 only. */
-const notWired = {
-	'2013-05':    {remap_anon_pages: null, userfaultfd: null},
-	'2014-07':    {remap_anon_pages: null, userfaultfd: null},
-	'2014-10':    {remap_anon_pages: null, userfaultfd: null},
-	'later-tree': {remap_anon_pages: null, userfaultfd: null},
-} as const;
+const nothing = {remap_anon_pages: null, userfaultfd: null} as const;
+const notWired = Object.fromEntries(postingNames.map(posting => [posting, nothing])) as Readonly<Record<PostingName, typeof nothing>>;
 
 const {ERESTARTSYS: _, ...genericErrno} = errnos;
 
@@ -109,8 +105,8 @@ export function errnoOf(of: Abi, kernel: KernelName): Readonly<Record<string, nu
  *
  * @param revision - a posting, whose numbers stand on its base kernel, or a kernel as it was released
  */
-export function abi<const A extends ArchitectureName, const R extends Revision = '2013-05'>(name: A, revision?: R): AbiView<A, R> {
-	const at: Revision = revision ?? '2013-05', of: Abi = abis[name], kernel = kernelOf(at), mman = of.mman[kernel];
+export function abi<const A extends ArchitectureName, const R extends Revision = typeof DEFAULT_POSTING>(name: A, revision?: R): AbiView<A, R> {
+	const at: Revision = revision ?? DEFAULT_POSTING, of: Abi = abis[name], kernel = kernelOf(at), mman = of.mman[kernel];
 	return {
 		...mman,
 		name, revision: at, kernel,

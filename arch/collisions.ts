@@ -1,5 +1,5 @@
-import {type Abi, type ArchitectureName, architectureNames, type PostingName, postingNames} from '../include/linux/abi.ts';
-import {vm_flags} from '../include/linux/userfault.ts';
+import {type Abi, type ArchitectureName, architectureNames, postingNames} from '../include/linux/abi.ts';
+import {told, vm_flags} from '../include/linux/userfault.ts';
 import {abis} from './abi.ts';
 import {accepted_old_values} from './parisc/mman.ts';
 
@@ -11,7 +11,8 @@ export interface Collision {
 	readonly kind: 'syscall' | 'madvise' | 'vm_flags';
 	readonly number: number;
 	readonly patch_name: string;
-	readonly posting: PostingName | 'all' | '2014-07, 2014-10';
+	/** One, `all`, or some joined by `, `. */
+	readonly posting: string;
 	/** null: nothing, but a neighbour has the number. */
 	readonly today: string | null;
 	/** The first kernel in which it was so. */
@@ -76,7 +77,7 @@ export function collisions(): Collision[] {
 			note: 'was MADV_256K_PAGES in 3.10 and 3.17', source: 'arch/parisc/include/uapi/asm/mman.h',
 		},
 		{
-			abi: 'all', kind: 'vm_flags', number: vm_flags.VM_USERFAULT, patch_name: 'VM_USERFAULT', posting: '2014-07, 2014-10',
+			abi: 'all', kind: 'vm_flags', number: vm_flags.VM_USERFAULT, patch_name: 'VM_USERFAULT', posting: told.join(', '),
 			today: 'VM_HIGH_ARCH_0 (a protection-key bit on x86)', since: '4.6', since_source: 'I', source: 'include/linux/mm.h',
 		},
 	];

@@ -240,8 +240,8 @@ const wordsOfEvent = EVENTS.map(({name}, event) => {
 
 /** A row as mm reckons: arguments no wider than the processor's words, and the architecture's flags as the generic ones. */
 function adapt(m: Machine, row: Row): Row {
+	if (!m.adapts) return row;
 	const {convention} = m, narrow = m.arch.ULONG_RANGE === TWO_32;
-	if (convention === null && !narrow) return row;
 	adapted.event = row.event;
 	adapted.given = row.given;
 	adapted.lo.set(row.lo);

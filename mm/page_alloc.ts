@@ -114,7 +114,7 @@ export function put_page(m: Machine, page: pfn_t): void {
  * @source mm/page_alloc.c:free_hot_cold_page() - I
  */
 function free_hot_cold_page(m: Machine, page: pfn_t): void {
-	const {mem_map} = m, group = Math.trunc(page / mem_map.group_frames);
+	const {mem_map} = m, group = page >> mem_map.group_shift;
 	if ((mem_map.flags[page]! & PG_named) !== 0) m.names?.frameDied(page);
 	mem_map.flags[page] = 0;
 	mem_map.mapping[page] = 0;

@@ -10,6 +10,9 @@ export type PostingName = (typeof postingNames)[number];
 export const architectureNames = ['x86_64', 'i386', 'x32', 'alpha', 'mips-o32', 'mips-n32', 'mips-n64', 'parisc', 'xtensa'] as const;
 export type ArchitectureName = (typeof architectureNames)[number];
 
+/** The posting that is meant where none is named: the first. */
+export const DEFAULT_POSTING = postingNames[0];
+
 /** The kernel whose headers hold for a posting. 2014-07 stands on 3.15 or 3.16, which have the mm constants of 3.17. */
 export const baseOf = {'2013-05': '3.10', '2014-07': '3.17', '2014-10': '3.17', 'later-tree': '3.17'} as const satisfies Record<PostingName, KernelName>;
 

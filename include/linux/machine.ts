@@ -8,6 +8,7 @@ import type {file} from './fs.ts';
 import type {mm_struct, task_struct} from './mm_types.ts';
 import {DEFAULT_REVISION, type Revision, type RevisionName, revisions} from './revision.ts';
 import type {anon_vma} from './rmap.ts';
+import {TWO_32} from './types.ts';
 
 /** What a trace's configuration rows say; see docs/trace-format.md. */
 export interface Config {
@@ -72,6 +73,8 @@ export class MemMap {
 	readonly ram: number;
 	/** Frames of a group: as many as a huge page has, or would have. Group 0 holds the frames that are never given out: no page, and the two zero pages. */
 	readonly group_frames: number;
+	/** The power of two that it is. */
+	readonly group_shift: number;
 	// Frames are given out from groups of the size of a huge page, so that one that is all free again can be one. By group:
 	/** How many frames of the group are in use. */
 	group_used = new Int32Array(16);
@@ -104,6 +107,7 @@ export class MemMap {
 		this.max_frames = max_frames;
 		this.ram = ram;
 		this.group_frames = group_frames;
+		this.group_shift = Math.log2(group_frames);
 		this._count[ZERO_PAGE] = 1;
 	}
 
@@ -244,6 +248,8 @@ export class Machine {
 	readonly config: Config;
 	readonly rev: Revision;
 	readonly arch: Arch;
+	/** A row has to be adapted before mm reckons with it: other flags, or narrower words. */
+	readonly adapts: boolean;
 	/** How the architecture's numbers become mm's; null where they are the same. */
 	readonly convention: Convention | null;
 	/** The architecture's errno by name. */
@@ -281,6 +287,7 @@ export class Machine {
 		this.config = {...DEFAULT_CONFIG, khugepaged_max_ptes_none: this.arch.PTRS_PER_PTE - 1, ...config};
 		this.rev = revisions[this.config.revision];
 		this.convention = conventionOf(this.arch.name, this.rev);
+		this.adapts = this.convention !== null || this.arch.ULONG_RANGE === TWO_32;
 		this.errnos = errnosOf(this.arch.name, this.rev);
 		this.syscalls = syscallTable(this.arch.name, this.rev);
 		this.mem_map = new MemMap(this.config.max_pages, this.config.ram, this.arch.PTRS_PER_PTE);
