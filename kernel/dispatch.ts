@@ -5,6 +5,7 @@ import {because, D} from '../include/linux/decisions.ts';
 import type {file_operations} from '../include/linux/fs.ts';
 import {locksAreLost} from '../include/linux/lockdep.ts';
 import {failKinds, type Machine} from '../include/linux/machine.ts';
+import {NUMA_NO_NODE} from '../include/linux/mempolicy.ts';
 import {PAGE_ALIGN, page_down, wrap} from '../include/linux/mm.ts';
 import type {mm_struct, task_struct} from '../include/linux/mm_types.ts';
 import {HANG, TWO_32, u64, type long, type signal_t, type ulong} from '../include/linux/types.ts';
@@ -14,6 +15,8 @@ import {collapse, splitAtAddress} from '../mm/huge_memory.ts';
 import {ksm_scan} from '../mm/ksm.ts';
 import {force_swapin_readahead, sys_madvise} from '../mm/madvise.ts';
 import {gup} from '../mm/memory.ts';
+import {numa_hint, sys_mbind, sys_migrate_pages} from '../mm/mempolicy.ts';
+import {migrateRange, sys_move_pages} from '../mm/migrate.ts';
 import {sys_mincore} from '../mm/mincore.ts';
 import {sys_mlock, sys_mlockall, sys_munlock, sys_munlockall} from '../mm/mlock.ts';
 import {sys_brk, sys_mmap, sys_munmap} from '../mm/mmap.ts';
@@ -131,7 +134,8 @@ function accessRange(mm: mm_struct, row: Row, code: number, byKernel: boolean, o
 /** A recorded hardware fault: the model must fault as well, with the same error code; then the fault is answered, and nothing is tried again. */
 function recordedFault(mm: mm_struct, row: Row, out: Outcome): long {
 	const address = arg(row, 0), code = row.lo[1]!;
-	out.error_code = wouldFault(mm, address, code & ~PF_PROT);
+	// whether the kernel has something mapped at an address of its own is not known, so either is believed
+	out.error_code = address >= mm.arch.TASK_SIZE ? code : wouldFault(mm, address, code & ~PF_PROT);
 	if (out.error_code !== code) return 0;
 	const signal = do_page_fault(mm, address, code);
 	if (signal === 0) return 0;
@@ -160,6 +164,11 @@ function lengthFrom(mm: mm_struct, row: Row): ulong {
 	return wrap(mm, page_down(mm, arg(row, 1)) + PAGE_ALIGN(mm, (row.lo[0]! & mask) + (row.lo[1]! & mask)));
 }
 
+/** A node where the kernel takes a mask: -1 is an empty one. */
+function node(row: Row, i: number): number {
+	return row.lo[i] === -1 && row.hi[i] === -1 ? NUMA_NO_NODE : arg(row, i);
+}
+
 // The system calls, with their arguments in the kernel's order. An int is the low word.
 const systemCalls: Partial<Record<EventName, Handler>> = {
 	mmap: (_m, task, mm, row) => sys_mmap(task, mm, arg(row, 0), arg(row, 1), row.lo[2]!, row.lo[3]!, row.lo[4]!, arg(row, 5)),
@@ -179,9 +188,9 @@ const systemCalls: Partial<Record<EventName, Handler>> = {
 		if (!m.config.remap_anon_pages) return sys_ni_syscall(m, D.rap_not_built_in);
 		return sys_remap_anon_pages(task, mm, arg(row, 0), arg(row, 1), arg(row, 2), arg(row, 3));
 	},
-	mbind: () => notModelled('mbind'),
-	migrate_pages: () => notModelled('migrate_pages'),
-	move_pages: () => notModelled('move_pages'),
+	mbind: (_m, _task, mm, row) => sys_mbind(mm, arg(row, 0), arg(row, 1), arg(row, 2), node(row, 3), row.lo[4]!),
+	migrate_pages: (m, task, _mm, row) => sys_migrate_pages(m, task, row.lo[0]!, node(row, 1), node(row, 2)),
+	move_pages: (_m, _task, mm, row) => sys_move_pages(mm, arg(row, 0), arg(row, 1), row.lo[2]!, row.lo[3]!),
 	uffd_register: m => notModelled(`userfaultfd under revision ${m.config.revision}`),
 	uffd_unregister: m => notModelled(`userfaultfd under revision ${m.config.revision}`),
 	uffd_move: m => notModelled(`userfaultfd under revision ${m.config.revision}`),
@@ -208,6 +217,8 @@ const shifted = scratch(), adapted = scratch();
 function rawSystemCall(m: Machine, task: task_struct, mm: mm_struct, row: Row, out: Outcome): long {
 	const number = m.arch.ULONG_RANGE === TWO_32 ? row.lo[0]! >>> 0 : arg(row, 0), name = m.syscalls.get(number);
 	if (name === undefined) return sys_ni_syscall(m);
+	// a row of these names nodes where the kernel's own arguments are addresses of masks and lists
+	if (name === 'mbind' || name === 'migrate_pages' || name === 'move_pages') return notModelled(`${name} by its number`);
 	const called = name === 'mmap2' ? 'mmap' : name, handler = systemCalls[called as EventName];
 	if (handler === undefined || (name === 'mmap' && m.arch.name === 'i386')) return notModelled(`system call ${number}, ${name}`);
 	shifted.event = EVENT[called as EventName];
@@ -315,8 +326,14 @@ const otherEvents: Partial<Record<EventName, Handler>> = {
 		splitAtAddress(mm, arg(row, 0));
 		return 0;
 	},
-	migrate: () => notModelled('migration'),
-	numa_hint: () => notModelled('NUMA balancing'),
+	migrate(_m, _task, mm, row) {
+		migrateRange(mm, page_down(mm, arg(row, 0)), endOfRange(mm, row), row.lo[2]!);
+		return 0;
+	},
+	numa_hint(_m, _task, mm, row) {
+		numa_hint(mm, page_down(mm, arg(row, 0)), endOfRange(mm, row));
+		return 0;
+	},
 };
 
 /** The longest file: more pages than this have no place in page->index. */

@@ -33,6 +33,7 @@ function mmput(mm: mm_struct): void {
 /** Copies one vma to the child. @returns the copy; -ENOMEM */
 function copyVma(mm: mm_struct, mpnt: vm_area_struct): vm_area_struct | errno_t {
 	const tmp = new vm_area_struct(mm, mpnt.vm_start, mpnt.vm_end, mpnt.vm_flags, mpnt.vm_flags_high, mpnt.vm_page_prot, mpnt.vm_pgoff);
+	tmp.vm_policy = mpnt.vm_policy;
 	tmp.anon_vma = mpnt.anon_vma;
 	if (anon_vma_fork(tmp, mpnt) !== 0) return -ENOMEM;
 	tmp.vm_ops = mpnt.vm_ops;

@@ -226,6 +226,20 @@ export class Task {
 		return this.call('remap_anon_pages', destination, source, length, this.flags(flags));
 	}
 
+	/** @param node - -1 for an empty mask */
+	mbind(start: ulong, length: ulong, mode: Flags, node: number, flags: Flags = 0): long {
+		return this.call('mbind', start, length, this.flags(mode), node, this.flags(flags));
+	}
+
+	/** @param pid - 0 for this task */
+	migrate_pages(pid: number, from: number, to: number): long {
+		return this.call('migrate_pages', pid, from, to);
+	}
+
+	move_pages(address: ulong, pages: number, node: number, flags: Flags = 0): long {
+		return this.call('move_pages', address, pages, node, this.flags(flags));
+	}
+
 	/** A system call by its number. */
 	syscall(number: number, ...args: (number | bigint)[]): long {
 		return this.call('syscall', number, ...args);
@@ -283,6 +297,50 @@ export class Task {
 	/** The swapped pages of a range come to the swap cache. */
 	swap_in(address: ulong, length: ulong): void {
 		this.call('swap_in', address, length);
+	}
+
+	/** The pages of a range move to a node. */
+	migrate(address: ulong, length: ulong, node: number): void {
+		this.call('migrate', address, length, node);
+	}
+
+	/** The pages of a range get NUMA hints. */
+	numa_hint(address: ulong, length: ulong): void {
+		this.call('numa_hint', address, length);
+	}
+
+	remap_file_pages(address: ulong, length: ulong, prot: Flags, pageOffset: number, flags: Flags = 0): long {
+		return this.call('remap_file_pages', address, length, this.flags(prot), pageOffset, this.flags(flags));
+	}
+
+	/** A descriptor for mmap, of a regular file of zeroes. @param size - bytes */
+	file(descriptor: number, size: ulong): void {
+		this.call('file', descriptor, size);
+	}
+
+	/** A descriptor of a file on tmpfs. @param size - bytes */
+	shm(descriptor: number, size: ulong): void {
+		this.call('shm', descriptor, size);
+	}
+
+	/** A descriptor of a driver whose memory is not anonymous. */
+	chardev(descriptor: number): void {
+		this.call('chardev', descriptor);
+	}
+
+	/** KSM scans until nothing more merges. */
+	ksm_scan(): void {
+		this.call('ksm_scan');
+	}
+
+	/** khugepaged tries to make a huge page. @returns whether there is one now */
+	collapse(address: ulong): boolean {
+		return this.call('collapse', address) === 1;
+	}
+
+	/** Something splits the huge page there. */
+	split(address: ulong): void {
+		this.call('split', address);
 	}
 
 	/** Reclaim asks the rmap how often a page was used, and clears the young bits. */

@@ -1,4 +1,4 @@
-import {pmd_none, pmd_trans_huge, pmd_walk, pte_dirty, pte_file, pte_file_soft_dirty, pte_none, pte_to_pgoff, pte_offset, pte_pfn, pte_present, pte_special, pte_swp_soft_dirty, pte_write, pte_young,
+import {empty_until, is_migration_entry, pmd_none, pmd_trans_huge, pmd_walk, pte_dirty, pte_file, pte_file_soft_dirty, pte_none, pte_numa, pte_to_pgoff, pte_offset, pte_pfn, pte_present, pte_special, pte_swp_soft_dirty, pte_write, pte_young,
 	ptep_get} from '../include/asm-generic/pgtable.ts';
 import {_PAGE_SOFT_DIRTY} from '../arch/x86/pgtable.ts';
 import {HUGE_ZERO_PAGE, ZERO_PAGE} from '../include/linux/machine.ts';
@@ -72,6 +72,10 @@ export function observe(mm: mm_struct, address: ulong, state: PageState): void {
 		state.pgoff = pte_to_pgoff(m, ptep);
 		return;
 	}
+	if (is_migration_entry(bits)) {
+		state.words = WORD_BIT.migration;
+		return;
+	}
 	if (!pte_present(bits)) {
 		state.words = SWAP | (pte_swp_soft_dirty(bits) ? SOFTDIRTY : 0);
 		state.entry = pte_pfn(m, ptep);
@@ -79,7 +83,7 @@ export function observe(mm: mm_struct, address: ulong, state: PageState): void {
 		return;
 	}
 	state.words = PRESENT | (huge ? HUGE : BASE) | (pte_write(bits) ? RW : RO) | (pte_dirty(bits) ? DIRTY : CLEAN) | (pte_young(bits) ? YOUNG : OLD)
-		| ((bits & _PAGE_SOFT_DIRTY) !== 0 ? SOFTDIRTY : 0);
+		| ((bits & _PAGE_SOFT_DIRTY) !== 0 ? SOFTDIRTY : 0) | (pte_numa(bits) ? WORD_BIT.numa : 0);
 	state.hasData = true;
 	// a driver's page: nothing more is known of it
 	if (pte_special(bits) && pte_pfn(m, ptep) !== ZERO_PAGE) {
@@ -109,6 +113,13 @@ function observePage(mm: mm_struct, page: number, part: number, state: PageState
 	state.anon_vma = ksm || !PageAnon(m, page) ? 0 : m.mem_map.mapping[page]!;
 	state.data_lo = m.mem_map.token_lo[page + part]!;
 	state.data_hi = m.mem_map.token_hi[page + part]!;
+}
+
+/** Where a run of addresses that have nothing, and no table for anything, ends; the next page if the address is not in one. @param address - page-aligned */
+export function nothingUntil(mm: mm_struct, address: ulong): ulong {
+	if (address >= mm.arch.TASK_SIZE) return Infinity;
+	const end = empty_until(mm, address);
+	return end > address ? end : address + mm.arch.PAGE_SIZE;
 }
 
 /** A 64-bit number of two words, as a trace writes it: small ones decimal, addresses and large ones hexadecimal. */

@@ -16,6 +16,7 @@ export function openFile(m: Machine, f_op: file_operations, size: number): file 
 	return opened;
 }
 
+/** One holder more. */
 export function get_file(opened: file): file {
 	opened.f_count++;
 	return opened;
@@ -76,7 +77,7 @@ export function force_page_cache_readahead(m: Machine, from: file, offset: pgoff
 
 const generic_file_vm_ops: vm_operations_struct = {fault: filemap_fault, map_pages: true, page_mkwrite: true, remap_pages: true};
 
-/** What a `file` row opens: a regular file on ramfs, whose holes are zeroes. @source fs/ramfs/file-mmu.c - K */
+/** What a `file` row opens: a regular file on ramfs, whose holes are zeroes. @source fs/ramfs/inode.c:ramfs_get_inode() - K */
 export const ramfs_file_operations: file_operations = {
 	mmap(_file, vma) {
 		vma.vm_ops = generic_file_vm_ops;
@@ -88,4 +89,3 @@ export const ramfs_file_operations: file_operations = {
 	swap_backed: false,
 	readpage: true,
 };
-

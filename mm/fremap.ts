@@ -45,6 +45,7 @@ export function double_pmd_lock(mm: mm_struct, pmd1: ptep_t, pmd2: ptep_t): void
 	pmd_lock_nested(key1 < key2 ? key2 : key1);
 }
 
+/** As double_pt_unlock(), for the locks of two pmd entries. */
 export function double_pmd_unlock(mm: mm_struct, pmd1: ptep_t, pmd2: ptep_t): void {
 	const key1 = pmd_lock_key(mm, pmd1), key2 = pmd_lock_key(mm, pmd2);
 	pmd_unlock(key1);
@@ -140,7 +141,8 @@ function moveSwapEntry(mm: mm_struct, dst_pte: ptep_t, src_pte: ptep_t, orig_src
  * @returns 0, also for a hole that is allowed; `rev.dst_mapped`, `rev.src_hole`, `rev.src_shared`; -EAGAIN to try again; with nothing changed
  * @source mm/fremap.c:remap_anon_pages_pte() - P; 2013-05: I
  * @model Other tasks can run only at the points named with may_interleave(), which are free in a replay; after one, everything is looked at again, as in
- * the kernel. Nonlinear and migration entries come with their issues.
+ * the kernel. Nonlinear entries come with their issue. A migration entry would be
+ * waited for and looked at again; since tasks take turns, it is gone before anybody can see it.
  */
 function remap_anon_pages_pte(mm: mm_struct, dst_vma: vm_area_struct, dst_addr: ulong, dst_pte: ptep_t, src_pte: ptep_t, flags: number): errno_t {
 	const m = mm.machine, {rev} = mm, dst_table = table_of(m, dst_pte), src_table = table_of(m, src_pte);
@@ -357,4 +359,3 @@ export function sys_remap_anon_pages(task: task_struct, mm: mm_struct, dst_start
 	up_read(mm);
 	return ret;
 }
-

@@ -1,16 +1,16 @@
-import {_PAGE_CHG_MASK, _PAGE_PSE, _PAGE_SOFT_DIRTY} from '../arch/x86/pgtable.ts';
+import {_PAGE_CHG_MASK, _PAGE_NUMA, _PAGE_PROTNONE, _PAGE_PSE, _PAGE_SOFT_DIRTY} from '../arch/x86/pgtable.ts';
 import {EAGAIN, EFAULT, EINVAL, ENOMEM} from '../include/asm-generic/errno.ts';
 import {pmd_lock_nested_of, pmd_lock_of, pmd_none, pmd_populate, pmd_trans_huge, pmd_unlock_of, pmd_walk, pte_clear, pte_mkdirty, pte_mkold, pte_mkspecial,
-	pte_mkyoung, pte_none, pte_offset, pte_pfn, pte_present, pte_same, pte_write, pte_wrprotect, pte_young, ptep_get, set_pte_at, set_pte_bits,
+	pte_mknonnuma, pte_mknuma, pte_mkyoung, pte_none, pte_numa, pte_offset, pte_pfn, pte_present, pte_same, pte_write, pte_wrprotect, pte_young, ptep_get, set_pte_at, set_pte_bits,
 	table_of} from '../include/asm-generic/pgtable.ts';
 import {BUG, modelBug} from '../include/linux/bug.ts';
 import {because, D, decide} from '../include/linux/decisions.ts';
 import {transparent_hugepage_enabled} from '../include/linux/huge_mm.ts';
-import {anon_vma_lock_write, anon_vma_unlock_write, down_write, lock_page, may_interleave, spin_lock, spin_unlock, trylock_page, unlock_page,
+import {anon_vma_lock_write, anon_vma_unlock_read, anon_vma_unlock_write, down_write, lock_page, may_interleave, spin_lock, spin_unlock, trylock_page, unlock_page,
 	up_write} from '../include/linux/lockdep.ts';
 import {FAIL_HUGE, HUGE_ZERO_PAGE, type Machine, THP_FAULT_ALLOC, THP_SPLIT, ZERO_PAGE} from '../include/linux/machine.ts';
 import {add_mm_counter, FAULT_FLAG_WRITE, flags_clear, flags_or, flags_test, FOLL_DUMP, FOLL_MLOCK, FOLL_TOUCH, FOLL_WRITE, get_page, linear_page_index,
-	page_index, page_mapcount, PageAnon, PageMlocked, PageTransHuge, PG_anon, PG_dirty, PG_head, PG_mlocked, set_page_anon_mapping, set_page_index,
+	page_index, page_mapcount, page_to_nid, PageAnon, PageTransHuge, PG_anon, PG_dirty, PG_head, PG_mlocked, PG_nid_last, PG_node1, set_page_anon_mapping, set_page_index,
 	vma_test, VM_FAULT_FALLBACK, VM_FAULT_OOM, VM_FAULT_SIGBUS, VM_FAULT_WRITE, VM_HUGEPAGE, VM_LOCKED, VM_NO_THP, VM_NOHUGEPAGE,
 	VM_USERFAULT} from '../include/linux/mm.ts';
 import {MM_ANONPAGES, type mm_struct, type vm_area_struct} from '../include/linux/mm_types.ts';
@@ -20,8 +20,10 @@ import {double_pmd_lock, double_pmd_unlock} from './fremap.ts';
 import {maybe_mkwrite, mk_pte, vm_normal_page} from './memory.ts';
 import {mlock_vma_page} from './mlock.ts';
 import {find_vma} from './mmap.ts';
-import {alloc_huge_page, alloc_page, copy_user_highpage, pte_alloc_one, put_page, shouldFail} from './page_alloc.ts';
-import {anon_vma_prepare, forEachVmaOf, mm_find_pmd, page_add_new_anon_rmap, page_dup_rmap, page_get_anon_vma, page_remove_rmap, put_anon_vma} from './rmap.ts';
+import {alloc_page_vma, mpol_misplaced, policy_node} from './mempolicy.ts';
+import {migrate_misplaced_transhuge_page} from './migrate.ts';
+import {alloc_huge_page, copy_user_highpage, pte_alloc_one, put_page, shouldFail} from './page_alloc.ts';
+import {anon_vma_prepare, forEachVmaOf, mm_find_pmd, page_add_new_anon_rmap, page_dup_rmap, page_get_anon_vma, page_lock_anon_vma_read, page_remove_rmap, put_anon_vma} from './rmap.ts';
 import {free_page_and_swap_cache} from './swap_state.ts';
 import {count_vm_event} from './vmstat.ts';
 
@@ -128,9 +130,17 @@ function lockNewPage(m: Machine, page: pfn_t, vma: vm_area_struct): void {
 	if (vma_test(vma, VM_LOCKED)) m.mem_map.flags[page]! |= PG_mlocked;
 }
 
-/** @returns a huge page; 0 if the allocation fails */
-function alloc_hugepage_vma(m: Machine): pfn_t {
-	return shouldFail(m, FAIL_HUGE) ? 0 : alloc_huge_page(m);
+/** @returns a huge page of a node; 0 if the allocation fails */
+export function allocHugePageNode(m: Machine, nid: number): pfn_t {
+	if (shouldFail(m, FAIL_HUGE)) return 0;
+	const page = alloc_huge_page(m);
+	if (nid !== 0) m.mem_map.flags[page]! |= PG_node1;
+	return page;
+}
+
+/** @param nid - where no policy says another one @returns a huge page; 0 if the allocation fails */
+function alloc_hugepage_vma(m: Machine, vma: vm_area_struct, nid: number): pfn_t {
+	return allocHugePageNode(m, policy_node(vma.vm_policy, nid));
 }
 
 /**
@@ -145,7 +155,7 @@ export function do_huge_pmd_anonymous_page(mm: mm_struct, vma: vm_area_struct, a
 	if (haddr < vma.vm_start || haddr + mm.arch.PMD_SIZE > vma.vm_end) return VM_FAULT_FALLBACK;
 	if (anon_vma_prepare(vma) !== 0) return VM_FAULT_OOM;
 	if ((flags & FAULT_FLAG_WRITE) === 0 && m.config.thp_zero_page) return readHuge(mm, vma, pmd);
-	const page = alloc_hugepage_vma(m);
+	const page = alloc_hugepage_vma(m, vma, 0);
 	if (page === 0) return VM_FAULT_FALLBACK;
 	if (m.rev.counts_thp_at_allocation) count_vm_event(m, THP_FAULT_ALLOC);
 	return __do_huge_pmd_anonymous_page(mm, vma, haddr, pmd, page);
@@ -169,7 +179,7 @@ export function huge_pmd_set_accessed(mm: mm_struct, pmd: ptep_t, orig_pmd: ptev
 function do_huge_pmd_wp_page_fallback(mm: mm_struct, vma: vm_area_struct, haddr: ulong, pmd: ptep_t, orig_pmd: pteval_t, page: pfn_t): number {
 	const m = mm.machine, nr = HPAGE_PMD_NR(mm), pages: pfn_t[] = [];
 	for (let i = 0; i < nr; i++) {
-		const copy = alloc_page(m);
+		const copy = alloc_page_vma(m, vma);
 		if (copy === 0) {
 			for (const other of pages) put_page(m, other);
 			return VM_FAULT_OOM;
@@ -197,10 +207,38 @@ function do_huge_pmd_wp_page_fallback(mm: mm_struct, vma: vm_area_struct, haddr:
 	return VM_FAULT_WRITE;
 }
 
+/**
+ * No huge page for a write to the huge zero page: a page for the address, and zero entries around it.
+ *
+ * @returns VM_FAULT_WRITE; VM_FAULT_OOM, with nothing changed
+ * @source mm/huge_memory.c:do_huge_pmd_wp_zero_page_fallback(), Linux 3.10 - I
+ */
+function do_huge_pmd_wp_zero_page_fallback(mm: mm_struct, vma: vm_area_struct, address: ulong, pmd: ptep_t, orig_pmd: pteval_t): number {
+	const m = mm.machine, haddr = haddrOf(mm, address), page = alloc_page_vma(m, vma);
+	if (page === 0) return VM_FAULT_OOM;
+	pmd_lock_of(mm, pmd);
+	if (!pte_same(m, pmd, orig_pmd, HUGE_ZERO_PAGE)) {
+		pmd_unlock_of(mm, pmd);
+		put_page(m, page);
+		return 0;
+	}
+	pte_clear(m, pmd);
+	pmd_populate(m, pmd, pgtable_trans_huge_withdraw(mm));
+	const pte = pte_offset(mm, pmd, haddr), own = (address - (address % mm.arch.PAGE_SIZE) - haddr) / mm.arch.PAGE_SIZE;
+	for (let i = 0; i < HPAGE_PMD_NR(mm); i++) set_pte_at(m, pte + i, pte_mkspecial(vma.vm_page_prot), ZERO_PAGE);
+	page_add_new_anon_rmap(m, page, vma, haddr + own * mm.arch.PAGE_SIZE);
+	lockNewPage(m, page, vma);
+	set_pte_at(m, pte + own, maybe_mkwrite(pte_mkdirty(m, mk_pte(vma)), vma), page);
+	add_mm_counter(mm, MM_ANONPAGES, 1);
+	pmd_unlock_of(mm, pmd);
+	return VM_FAULT_WRITE;
+}
+
 /** The copy cannot be huge. @param page - the page that is copied; 0 for the huge zero page */
 function wpFallback(mm: mm_struct, vma: vm_area_struct, address: ulong, pmd: ptep_t, orig_pmd: pteval_t, page: pfn_t): number {
 	const m = mm.machine;
 	if (page === 0) {
+		if (m.rev.wp_huge_zero_copies_one) return do_huge_pmd_wp_zero_page_fallback(mm, vma, address, pmd, orig_pmd);
 		split_huge_page_pmd(vma, address, pmd);
 		return VM_FAULT_FALLBACK;
 	}
@@ -218,7 +256,6 @@ function wpFallback(mm: mm_struct, vma: vm_area_struct, address: ulong, pmd: pte
  *
  * @returns VM_FAULT_WRITE; VM_FAULT_FALLBACK where the pmd is split and the pte fault must go on; VM_FAULT_OOM
  * @source mm/huge_memory.c:do_huge_pmd_wp_page() - K
- * @model Linux 3.10 answers the huge zero page without memory with one page and 511 zero entries; splitting first, as 3.17 does, leaves the same.
  */
 export function do_huge_pmd_wp_page(mm: mm_struct, vma: vm_area_struct, address: ulong, pmd: ptep_t, orig_pmd: pteval_t): number {
 	const m = mm.machine, haddr = haddrOf(mm, address), orig_frame = pte_pfn(m, pmd);
@@ -234,7 +271,7 @@ export function do_huge_pmd_wp_page(mm: mm_struct, vma: vm_area_struct, address:
 		get_page(m, page);
 		pmd_unlock_of(mm, pmd);
 	}
-	const new_page = transparent_hugepage_enabled(vma) ? alloc_hugepage_vma(m) : 0;
+	const new_page = transparent_hugepage_enabled(vma) ? alloc_hugepage_vma(m, vma, 0) : 0;
 	if (new_page === 0) return wpFallback(mm, vma, address, pmd, orig_pmd, page);
 	count_vm_event(m, THP_FAULT_ALLOC);
 	if (page !== 0) for (let i = 0; i < HPAGE_PMD_NR(mm); i++) copy_user_highpage(m, new_page + i, page + i);
@@ -343,12 +380,54 @@ export function move_huge_pmd(new_vma: vm_area_struct, old_addr: ulong, new_addr
 	return true;
 }
 
-/** Gives a huge entry other rights. @source mm/huge_memory.c:change_huge_pmd() - K */
-export function change_huge_pmd(mm: mm_struct, pmd: ptep_t, newprot: pteval_t): void {
+/**
+ * Gives a huge entry other rights, or with `prot_numa` makes it fault for NUMA balancing.
+ *
+ * @source mm/huge_memory.c:change_huge_pmd() - K
+ * @model Linux 3.10 means to pass over pages that are mapped more than once, but reads the entry after it is cleared, and so asks frame 0, whose
+ * struct page was never set up and seems to be mapped once: every huge page gets a hint (K for one that is mapped once, I for the others).
+ */
+export function change_huge_pmd(mm: mm_struct, pmd: ptep_t, newprot: pteval_t, prot_numa: boolean): void {
 	const m = mm.machine, kept = _PAGE_CHG_MASK | _PAGE_PSE;
 	pmd_lock_of(mm, pmd);
-	set_pte_bits(m, pmd, (ptep_get(m, pmd) & kept) | (newprot & ~kept));
+	const bits = ptep_get(m, pmd);
+	if (!prot_numa) {
+		const entry = mm.rev.mprotect_ends_hint_as_used && pte_numa(bits) ? pte_mknonnuma(bits) : bits;
+		set_pte_bits(m, pmd, (entry & kept) | (newprot & ~kept));
+	} else if ((bits & (_PAGE_NUMA | _PAGE_PROTNONE)) === 0 && (mm.rev.numa_hints_huge_zero_page || !is_huge_zero_pmd(m, pmd))) {
+		set_pte_bits(m, pmd, pte_mknuma(bits));
+	}
 	pmd_unlock_of(mm, pmd);
+}
+
+/**
+ * A fault on a huge entry with a NUMA hint: the hint ends, and the page moves to the node of the task if the policy wants it there.
+ *
+ * @param orig_pmd - the bits that were seen
+ * @returns 0
+ * @source mm/huge_memory.c:do_huge_pmd_numa_page() - K; where the page moves: I
+ * @model Nobody else can have the page locked, so a migration on its way is never waited for.
+ */
+export function do_huge_pmd_numa_page(mm: mm_struct, vma: vm_area_struct, pmd: ptep_t, orig_pmd: pteval_t): number {
+	const m = mm.machine, page = pte_pfn(m, pmd);
+	pmd_lock_of(mm, pmd);
+	const target_nid = page === HUGE_ZERO_PAGE ? -1 : mpol_misplaced(m, page, vma);
+	if (target_nid === -1) {
+		set_pte_bits(m, pmd, pte_mknonnuma(orig_pmd));
+		pmd_unlock_of(mm, pmd);
+		return 0;
+	}
+	get_page(m, page);
+	pmd_unlock_of(mm, pmd);
+	lock_page(page);
+	const av = m.rev.numa_locks_anon_vma ? page_lock_anon_vma_read(m, page) : null;
+	if (!migrate_misplaced_transhuge_page(mm, vma, pmd, orig_pmd, page, target_nid)) {
+		pmd_lock_of(mm, pmd);
+		if (pte_same(m, pmd, orig_pmd, page)) set_pte_bits(m, pmd, pte_mknonnuma(orig_pmd));
+		pmd_unlock_of(mm, pmd);
+	}
+	if (av !== null) anon_vma_unlock_read(av);
+	return 0;
 }
 
 // the call
@@ -426,7 +505,7 @@ export function page_check_address_pmd(m: Machine, page: pfn_t, mm: mm_struct, a
 function __split_huge_page_refcount(m: Machine, page: pfn_t, nr: number): void {
 	const {mem_map} = m, mapcount = page_mapcount(m, page), index = page_index(m, page), mapping = mem_map.mapping[page]!;
 	mem_map.flags[page]! &= ~PG_head;
-	const flags = PG_anon | PG_dirty | (PageMlocked(m, page) ? PG_mlocked : 0);
+	const flags = PG_anon | PG_dirty | (mem_map.flags[page]! & (PG_mlocked | PG_node1 | PG_nid_last));
 	for (let i = 1; i < nr; i++) {
 		const tail = page + i;
 		mem_map._count[tail] = mapcount;
@@ -443,6 +522,7 @@ function __split_huge_page_map(m: Machine, page: pfn_t, vma: vm_area_struct, pmd
 	let entry = maybe_mkwrite(pte_mkdirty(m, mk_pte(vma)), vma);
 	if (!pte_write(pmdval)) entry = pte_wrprotect(entry);
 	if (!pte_young(pmdval)) entry = pte_mkold(entry);
+	if (m.rev.split_keeps_numa_hint && pte_numa(pmdval)) entry = pte_mknuma(entry);
 	pmd_populate(m, pmd, pgtable_trans_huge_withdraw(mm));
 	const pte = pte_offset(mm, pmd, address);
 	for (let i = 0; i < HPAGE_PMD_NR(mm); i++) set_pte_at(m, pte + i, entry, page + i);
@@ -561,7 +641,12 @@ function hugepage_vma_check(vma: vm_area_struct): boolean {
 	return thp !== 'never' && vma.anon_vma !== null && vma.vm_ops === null;
 }
 
-/** May the pages of a table become a huge one? The holes of a userfault range are never filled. @source mm/huge_memory.c:khugepaged_scan_pmd() - P; 2013-05: I */
+/**
+ * May the pages of a table become a huge one? The holes of a userfault range are never filled.
+ *
+ * @source mm/huge_memory.c:khugepaged_scan_pmd() - P; 2013-05: I
+ * @model Only the young bits of the entries count as use: PageReferenced, which get_user_pages sets too, is left out.
+ */
 function mayCollapse(mm: mm_struct, vma: vm_area_struct, pte: ptep_t): boolean {
 	const m = mm.machine;
 	let none = 0, referenced = false;
@@ -585,6 +670,28 @@ function mayCollapse(mm: mm_struct, vma: vm_area_struct, pte: ptep_t): boolean {
 	}
 	if (!referenced) decide(m, D.collapse_none_young);
 	return referenced;
+}
+
+/**
+ * The node that the huge page of a collapse comes from.
+ *
+ * @source mm/huge_memory.c:khugepaged_find_target_node(), Linux 3.17; khugepaged_scan_pmd(), Linux 3.10 - I
+ */
+function khugepaged_find_target_node(mm: mm_struct, pte: ptep_t): number {
+	const m = mm.machine;
+	let first = -1, node0 = 0, node1 = 0;
+	for (let i = 0; i < HPAGE_PMD_NR(mm); i++) {
+		if (pte_none(ptep_get(m, pte + i))) continue;
+		const nid = page_to_nid(m, pte_pfn(m, pte + i));
+		if (first < 0) first = nid;
+		if (nid === 0) node0++;
+		else node1++;
+	}
+	if (m.rev.collapse_follows_first_page) return first;
+	// as many pages on both: they take turns
+	const node = node1 > node0 || (node1 === node0 && m.last_khugepaged_target_node === 0) ? 1 : 0;
+	m.last_khugepaged_target_node = node;
+	return node;
 }
 
 /** Copies the pages of a table into a huge page; holes are zeroes. @source mm/huge_memory.c:__collapse_huge_page_copy() - K */
@@ -630,7 +737,8 @@ function collapse_huge_page(m: Machine, mm: mm_struct, haddr: ulong, PMD_SIZE: u
 	}
 	const pte = pte_offset(mm, pmd, haddr);
 	if (!mayCollapse(mm, vma, pte)) return false;
-	const new_page = alloc_hugepage_vma(m);
+	const node = khugepaged_find_target_node(mm, pte);
+	const new_page = m.rev.collapse_follows_first_page ? alloc_hugepage_vma(m, vma, node) : allocHugePageNode(m, node);
 	if (new_page === 0) return false;
 	spin_lock(table_of(m, pte));
 	__collapse_huge_page_copy(mm, pte, new_page);
@@ -660,4 +768,3 @@ export function hugepage_madvise(vma: vm_area_struct, flags: vm_flags_t, huge: b
 	if (flags_test(flags, VM_NOHUGEPAGE | VM_NO_THP)) return because(m, D.madvise_nohuge_again, -EINVAL);
 	return flags_or(flags_clear(flags, VM_HUGEPAGE), VM_NOHUGEPAGE);
 }
-

@@ -14,7 +14,8 @@ import {HPAGE_PMD_NR, split_huge_page} from './huge_memory.ts';
 import {follow_page, handle_mm_fault, mk_pte} from './memory.ts';
 import {mlock_vma_page, munlock_vma_page} from './mlock.ts';
 import {find_vma} from './mmap.ts';
-import {alloc_page, copy_user_highpage, put_page} from './page_alloc.ts';
+import {alloc_page_vma} from './mempolicy.ts';
+import {copy_user_highpage, put_page} from './page_alloc.ts';
 import {page_add_anon_rmap, page_anon_vma, page_check_address, page_remove_rmap, type RmapOne} from './rmap.ts';
 import {try_to_free_swap} from './swapfile.ts';
 
@@ -24,7 +25,7 @@ import {try_to_free_swap} from './swapfile.ts';
 interface stable_node {
 	/** What page->mapping of the page names. */
 	readonly id: number;
-	readonly kpfn: pfn_t;
+	kpfn: pfn_t;
 	readonly content: string;
 	/** The newest first. */
 	readonly hlist: rmap_item[];
@@ -98,6 +99,17 @@ function page_stable_node(m: Machine, page: pfn_t): stable_node | null {
 }
 
 /**
+ * A page moves to another frame, and its stable node with it.
+ *
+ * @param newpage - has the mapping and the content already
+ * @source mm/ksm.c:ksm_migrate_page() - I
+ */
+export function ksm_migrate_page(m: Machine, newpage: pfn_t, oldpage: pfn_t): void {
+	const node = page_stable_node(m, oldpage);
+	if (node !== null) node.kpfn = newpage;
+}
+
+/**
  * A page from the swap cache that belongs to another anon_vma tree, or to another index, is copied, since the rmap would not find it here. A KSM page is not.
  *
  * @param page - locked, in the swap cache
@@ -108,7 +120,7 @@ export function ksm_might_need_to_copy(m: Machine, page: pfn_t, vma: vm_area_str
 	if (!m.config.ksm || !PageAnon(m, page) || (PageKsm(m, page) && page_stable_node(m, page) !== null)) return page;
 	if (!PageKsm(m, page) && page_anon_vma(m, page)?.root === vma.anon_vma?.root && page_index(m, page) === linear_page_index(vma, address)) return page;
 	decide(m, D.swapped_page_copied);
-	const copy = alloc_page(m);
+	const copy = alloc_page_vma(m, vma);
 	if (copy === 0) return 0;
 	copy_user_highpage(m, copy, page);
 	SetPageDirty(m, copy);
@@ -206,7 +218,7 @@ function write_protect_page(vma: vm_area_struct, page: pfn_t): ptep_t {
 }
 
 /** Where a page is expected in a vma; -1 if it does not belong there. @source mm/rmap.c:page_address_in_vma() - I */
-function page_address_in_vma(m: Machine, page: pfn_t, vma: vm_area_struct): ulong {
+export function page_address_in_vma(m: Machine, page: pfn_t, vma: vm_area_struct): ulong {
 	// a KSM page has no anon_vma of its own; its index is that of the page it was
 	if (!PageKsm(m, page) && page_anon_vma(m, page)?.root !== vma.anon_vma?.root) return -1;
 	const offset = page_index(m, page) - vma.vm_pgoff;
@@ -450,4 +462,3 @@ export function rmap_walk_ksm(m: Machine, page: pfn_t, one: RmapOne, done: ((m: 
 	}
 	return ret;
 }
-

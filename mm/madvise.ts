@@ -13,7 +13,7 @@ import {hugepage_madvise} from './huge_memory.ts';
 import {ksm_madvise} from './ksm.ts';
 import {zap_page_range} from './memory.ts';
 import type {Fixup} from './mlock.ts';
-import {find_vma_prev, split_vma, vma_merge} from './mmap.ts';
+import {find_vma, find_vma_prev, split_vma, vma_merge} from './mmap.ts';
 import {put_page} from './page_alloc.ts';
 import {read_swap_cache_async} from './swap_state.ts';
 import {forEachPte} from './vmscan.ts';
@@ -63,7 +63,7 @@ function madvise_behavior(task: task_struct, vma: vm_area_struct, fixup: Fixup, 
 		return 0;
 	}
 	const pgoff = vma.vm_pgoff + (start - vma.vm_start) / mm.arch.PAGE_SIZE;
-	const merged = vma_merge(mm, fixup.prev, start, end, new_flags, vma.anon_vma, vma.vm_file, pgoff), target = merged ?? vma;
+	const merged = vma_merge(mm, fixup.prev, start, end, new_flags, vma.anon_vma, vma.vm_file, pgoff, vma.vm_policy), target = merged ?? vma;
 	fixup.prev = target;
 	if (merged === null) {
 		let error = 0;
@@ -82,10 +82,10 @@ function madvise_behavior(task: task_struct, vma: vm_area_struct, fixup: Fixup, 
  */
 export function force_swapin_readahead(mm: mm_struct, start: ulong, end: ulong): void {
 	const m = mm.machine;
-	forEachPte(mm, start, end, pte => {
+	forEachPte(mm, start, end, (pte, address) => {
 		if (!is_swap_pte(ptep_get(m, pte))) return;
 		may_interleave('madvise_willneed: page-table lock dropped');
-		const page = read_swap_cache_async(m, pte_to_swp_entry(m, pte));
+		const page = read_swap_cache_async(m, pte_to_swp_entry(m, pte), find_vma(mm, address));
 		if (page !== 0) put_page(m, page);
 	});
 }

@@ -1,28 +1,31 @@
 import {_PAGE_SOFT_DIRTY} from '../arch/x86/pgtable.ts';
 import {EFAULT, ENOENT, ENOMEM, ERESTARTSYS} from '../include/asm-generic/errno.ts';
-import {addr_end, forget_walks, pgd_offset, pmd_lock_of, pmd_none, pmd_offset, pmd_populate, pmd_trans_huge, pmd_unlock_of, pmd_walk,
-	is_swap_pte, pte_clear, pte_dirty, pte_file, pte_file_soft_dirty, pte_mkclean, pte_mkdirty, pte_mkold, pte_mkspecial, pte_mkwrite, pte_mkyoung, pte_none, pte_offset, pte_pfn, pte_present,
+import {addr_end, forget_walks, pgd_offset, pmd_lock_of, pmd_mknonnuma, pmd_none, pmd_numa, pmd_offset, pmd_populate, pmd_trans_huge, pmd_unlock_of, pmd_walk,
+	is_swap_pte, pte_clear, pte_dirty, pte_file, pte_file_soft_dirty, pte_mkclean, pte_mkdirty, pte_mkold, pte_mkspecial, pte_mknonnuma, pte_mkwrite, pte_mkyoung, pte_none, pte_numa, pte_offset, pte_pfn, pte_present,
 	pte_same, pte_special, pte_swp_soft_dirty, pte_to_pgoff, pte_to_swp_entry, pte_write, pte_wrprotect, ptep_get, pud_offset, set_pte_at, set_pte_bits,
 	set_pte_file,
 	table_of} from '../include/asm-generic/pgtable.ts';
+import {modelBug} from '../include/linux/bug.ts';
 import {because, D} from '../include/linux/decisions.ts';
 import {transparent_hugepage_enabled} from '../include/linux/huge_mm.ts';
 import {down_read, lock_page, may_interleave, pmd_lock, pmd_unlock, spin_lock, spin_lock_nested, spin_unlock, trylock_page, unlock_page,
 	up_read} from '../include/linux/lockdep.ts';
 import {type Machine, ZERO_PAGE} from '../include/linux/machine.ts';
-import {add_mm_counter, dec_mm_counter, FAULT_FLAG_WRITE, FOLL_DUMP, FOLL_FORCE, FOLL_MLOCK, FOLL_TOUCH, FOLL_WRITE, get_page, inc_mm_counter,
-	is_cow_mapping, linear_page_index, page_index, PageAnon, PageDirty, PageKsm, PageMlocked, PG_mlocked, SetPageDirty, stack_guard_page_start, vma_test, VM_FAULT_ERROR,
+import {add_mm_counter, dec_mm_counter, FAULT_FLAG_WRITE, FOLL_DUMP, FOLL_FORCE, FOLL_MLOCK, FOLL_NUMA, FOLL_SPLIT, FOLL_TOUCH, FOLL_WRITE, get_page, inc_mm_counter,
+	is_cow_mapping, linear_page_index, page_index, page_mapcount, PageAnon, PageDirty, PageKsm, PageMlocked, PG_mlocked, SetPageDirty, stack_guard_page_start, vma_test, VM_FAULT_ERROR,
 	VM_FAULT_FALLBACK, VM_FAULT_MAJOR, VM_FAULT_OOM, VM_FAULT_SIGBUS, VM_FAULT_WRITE, VM_GROWSDOWN, VM_HUGETLB, VM_IO, VM_LOCKED, VM_MAYREAD, VM_MIXEDMAP, VM_NONLINEAR, VM_SHARED,
 	VM_PFNMAP, VM_READ, VM_USERFAULT, VM_WRITE} from '../include/linux/mm.ts';
 import {MM_ANONPAGES, MM_FILEPAGES, MM_SWAPENTS, type mm_struct, type task_struct, type vm_area_struct} from '../include/linux/mm_types.ts';
 import type {file} from '../include/linux/fs.ts';
 import type {errno_t, pfn_t, pgoff_t, ptep_t, pteval_t, ulong} from '../include/linux/types.ts';
-import {copy_huge_pmd, do_huge_pmd_anonymous_page, do_huge_pmd_wp_page, follow_trans_huge_pmd, huge_pmd_set_accessed, split_huge_page_pmd,
+import {copy_huge_pmd, do_huge_pmd_anonymous_page, do_huge_pmd_numa_page, do_huge_pmd_wp_page, follow_trans_huge_pmd, huge_pmd_set_accessed, split_huge_page_pmd,
 	zap_huge_pmd} from './huge_memory.ts';
 import {ksm_might_need_to_copy} from './ksm.ts';
 import {mlock_vma_page, munlock_vma_page} from './mlock.ts';
-import {expand_downwards, find_extend_vma} from './mmap.ts';
-import {alloc_page, copy_user_highpage, pmd_alloc_one, pte_alloc_one, pud_alloc_one, put_page} from './page_alloc.ts';
+import {alloc_page_vma, mpol_misplaced} from './mempolicy.ts';
+import {migrate_misplaced_page} from './migrate.ts';
+import {expand_downwards, find_extend_vma, find_vma} from './mmap.ts';
+import {copy_user_highpage, pmd_alloc_one, pte_alloc_one, pud_alloc_one, put_page} from './page_alloc.ts';
 import {anon_vma_prepare, do_page_add_anon_rmap, page_add_file_rmap, page_add_new_anon_rmap, page_dup_rmap, page_move_anon_rmap, page_remove_rmap,
 	unlink_anon_vmas} from './rmap.ts';
 import {free_page_and_swap_cache, lookup_swap_cache, swapin_readahead} from './swap_state.ts';
@@ -200,6 +203,7 @@ export function maybe_mkwrite(bits: pteval_t, vma: vm_area_struct): pteval_t {
  * Copies one entry from a parent to a child: a page gets one more mapping and both entries become read-only, the child's old; a swap entry gets one more holder.
  *
  * @source mm/memory.c:copy_one_pte() - K
+ * @model No other task can see a migration entry.
  */
 function copy_one_pte(m: Machine, dst_mm: mm_struct, dst: ptep_t, src: ptep_t, vma: vm_area_struct): void {
 	let pte = ptep_get(m, src);
@@ -423,7 +427,7 @@ function do_wp_page(mm: mm_struct, vma: vm_area_struct, address: ulong, ptep: pt
 	if (old_page !== 0) get_page(m, old_page);
 	spin_unlock(table);
 	may_interleave('do_wp_page: page-table lock dropped for the copy');
-	const new_page = anon_vma_prepare(vma) === 0 ? alloc_page(m) : 0;
+	const new_page = anon_vma_prepare(vma) === 0 ? alloc_page_vma(m, vma) : 0;
 	if (new_page === 0) {
 		if (old_page !== 0) put_page(m, old_page);
 		return VM_FAULT_OOM;
@@ -491,7 +495,7 @@ function do_swap_page(mm: mm_struct, vma: vm_area_struct, address: ulong, ptep: 
 	let ret = 0, flags = fault_flags;
 	let swapcache = lookup_swap_cache(m, entry);
 	if (swapcache === 0) {
-		swapcache = swapin_readahead(m, entry);
+		swapcache = swapin_readahead(m, entry, vma);
 		if (swapcache === 0) return VM_FAULT_OOM;
 		ret = VM_FAULT_MAJOR;
 	}
@@ -588,7 +592,7 @@ function do_anonymous_page(mm: mm_struct, vma: vm_area_struct, address: ulong, p
 		return 0;
 	}
 	if (anon_vma_prepare(vma) !== 0) return VM_FAULT_OOM;
-	const page = alloc_page(m);
+	const page = alloc_page_vma(m, vma);
 	if (page === 0) return VM_FAULT_OOM;
 	let entry = mk_pte(vma);
 	if (vma_test(vma, VM_WRITE)) entry = pte_mkwrite(pte_mkdirty(m, entry));
@@ -649,7 +653,8 @@ const FAULT_AROUND_PAGES = 16;
  */
 function do_fault_around(vma: vm_area_struct, address: ulong, ptep: ptep_t, pgoff: pgoff_t): void {
 	const mm = vma.vm_mm, m = mm.machine, {PAGE_SIZE} = mm.arch, window = FAULT_AROUND_PAGES * PAGE_SIZE;
-	const start = Math.max(Math.floor(address / window) * window, vma.vm_start), end = Math.min((Math.floor(address / window) + 1) * window, vma.vm_end);
+	// as many pages from where it begins, which may be past the window that the address is in, but not past the table
+	const start = Math.max(Math.floor(address / window) * window, vma.vm_start), end = Math.min(addr_end(start, start + window, mm.arch.PMD_SIZE), vma.vm_end);
 	const off = Math.floor((address - start) / PAGE_SIZE);
 	for (let at = start, i = -off; at < end; at += PAGE_SIZE, i++) {
 		const page = pte_none(ptep_get(m, ptep + i)) ? vma.vm_file!.i_pages.get(pgoff + i) : undefined;
@@ -679,7 +684,7 @@ function do_fault(mm: mm_struct, vma: vm_area_struct, address: ulong, ptep: ptep
 	let new_page = 0;
 	if (cow) {
 		if (anon_vma_prepare(vma) !== 0) return VM_FAULT_OOM;
-		new_page = alloc_page(m);
+		new_page = alloc_page_vma(m, vma);
 		if (new_page === 0) return VM_FAULT_OOM;
 	}
 	const fault_page = ops.fault!(vma, pgoff);
@@ -715,6 +720,82 @@ function do_pte_missing(mm: mm_struct, vma: vm_area_struct, address: ulong, ptep
 	return do_swap_page(mm, vma, address, ptep, flags, entry);
 }
 
+/**
+ * Somebody has touched a page with a NUMA hint: where does it belong?
+ *
+ * @returns the node that it moves to, with a reference on the page more; -1 if it stays
+ * @source mm/memory.c:numa_migrate_prep() - K
+ */
+function numa_migrate_prep(m: Machine, page: pfn_t, vma: vm_area_struct): number {
+	get_page(m, page);
+	return mpol_misplaced(m, page, vma);
+}
+
+/**
+ * A fault on an entry with a NUMA hint: the hint ends, and the page moves to the node of the task if the policy wants it there.
+ *
+ * @returns 0
+ * @source mm/memory.c:do_numa_page() - K
+ * @model What the faults tell the scheduler is left out, and with it that tasks follow their memory: every task stays on node 0.
+ */
+function do_numa_page(mm: mm_struct, vma: vm_area_struct, orig_pte: pteval_t, frame: number, ptep: ptep_t): number {
+	const m = mm.machine, table = table_of(m, ptep);
+	spin_lock(table);
+	if (!pte_same(m, ptep, orig_pte, frame)) {
+		spin_unlock(table);
+		return 0;
+	}
+	const pte = pte_mknonnuma(orig_pte);
+	set_pte_bits(m, ptep, pte);
+	const page = vm_normal_page(m, ptep, pte);
+	if (page === 0) {
+		spin_unlock(table);
+		return 0;
+	}
+	const target_nid = numa_migrate_prep(m, page, vma);
+	spin_unlock(table);
+	if (target_nid === -1) put_page(m, page);
+	else migrate_misplaced_page(m, page, target_nid);
+	return 0;
+}
+
+/**
+ * A fault below the pmd entry of a table with a NUMA hint: the hint ends, and so do those of the table's entries, from the start of the vma to the
+ * end of the table, whatever vmas they are in.
+ *
+ * @returns 0
+ * @source mm/memory.c:do_pmd_numa_page(), Linux 3.10 - K
+ * @model The kernel takes the entries of PROT_NONE, which have the same bits, for hints, and makes them present; since they are not the user's either,
+ * they fault as before, and here they stay as they are.
+ */
+function do_pmd_numa_page(mm: mm_struct, first: vm_area_struct, address: ulong, pmd: ptep_t): number {
+	const m = mm.machine, {PMD_SIZE, PAGE_SIZE} = mm.arch, start = Math.floor(address / PMD_SIZE) * PMD_SIZE;
+	pmd_lock_of(mm, pmd);
+	pmd_mknonnuma(m, pmd);
+	pmd_unlock_of(mm, pmd);
+	let vma = first, at = Math.max(start, first.vm_start), pte = pte_offset(mm, pmd, at);
+	const table = table_of(m, pte);
+	spin_lock(table);
+	for (; at < start + PMD_SIZE; at += PAGE_SIZE, pte++) {
+		const bits = ptep_get(m, pte);
+		if (!pte_present(bits) || !pte_numa(bits)) continue;
+		if (at >= vma.vm_end) vma = find_vma(mm, at) ?? modelBug('a page without a vma');
+		set_pte_bits(m, pte, pte_mknonnuma(bits));
+		const page = vm_normal_page(m, pte, bits);
+		if (page === 0 || page_mapcount(m, page) !== 1) continue;
+		const target_nid = numa_migrate_prep(m, page, vma);
+		if (target_nid === -1) {
+			put_page(m, page);
+			continue;
+		}
+		spin_unlock(table);
+		migrate_misplaced_page(m, page, target_nid);
+		spin_lock(table);
+	}
+	spin_unlock(table);
+	return 0;
+}
+
 /** @source mm/memory.c:handle_pte_fault() - K */
 function handle_pte_fault(mm: mm_struct, vma: vm_area_struct, address: ulong, ptep: ptep_t, flags: number): number {
 	const m = mm.machine, entry = ptep_get(m, ptep), frame = pte_pfn(m, ptep);
@@ -722,6 +803,7 @@ function handle_pte_fault(mm: mm_struct, vma: vm_area_struct, address: ulong, pt
 		if (pte_none(entry) && vma.vm_ops === null) return do_anonymous_page(mm, vma, address, ptep, flags);
 		return do_pte_missing(mm, vma, address, ptep, flags, entry);
 	}
+	if (pte_numa(entry)) return do_numa_page(mm, vma, entry, frame, ptep);
 	const table = table_of(m, ptep);
 	may_interleave('handle_pte_fault: before the page-table lock');
 	spin_lock(table);
@@ -735,6 +817,20 @@ function handle_pte_fault(mm: mm_struct, vma: vm_area_struct, address: ulong, pt
 	}
 	spin_unlock(table);
 	return 0;
+}
+
+/**
+ * There was no memory for the copy of a huge page: the fault begins again, with the page split by now, or the huge zero page as it was.
+ *
+ * @returns VM_FAULT_* bits
+ * @source mm/memory.c:handle_mm_fault(), Linux 3.10 - I
+ * @model Where there is still no memory for a page in place of the huge zero page, the kernel goes round and round until somebody frees memory or the
+ * task is killed for want of it; here it is killed.
+ */
+function retryWithoutMemory(mm: mm_struct, vma: vm_area_struct, address: ulong, pmd: ptep_t, flags: number): number {
+	const m = mm.machine;
+	if (!pmd_trans_huge(m, pmd)) return handle_pte_fault(mm, vma, address, pte_offset(mm, pmd, address), flags);
+	return do_huge_pmd_wp_page(mm, vma, address, pmd, ptep_get(m, pmd));
 }
 
 /**
@@ -754,13 +850,16 @@ export function handle_mm_fault(mm: mm_struct, vma: vm_area_struct, address: ulo
 		if (__pte_alloc(mm, pmd) !== 0) return VM_FAULT_OOM;
 	} else if (pmd_trans_huge(m, pmd)) {
 		const orig_pmd = ptep_get(m, pmd), write = (flags & FAULT_FLAG_WRITE) !== 0;
+		if (pte_numa(orig_pmd)) return do_huge_pmd_numa_page(mm, vma, pmd, orig_pmd);
 		if (!write || pte_write(orig_pmd)) {
 			huge_pmd_set_accessed(mm, pmd, orig_pmd, pte_pfn(m, pmd), write);
 			return 0;
 		}
-		const ret = do_huge_pmd_wp_page(mm, vma, address, pmd, orig_pmd);
+		let ret = do_huge_pmd_wp_page(mm, vma, address, pmd, orig_pmd);
+		if ((ret & VM_FAULT_OOM) !== 0 && !m.rev.wp_huge_oom_falls_back) ret = retryWithoutMemory(mm, vma, address, pmd, flags);
 		if ((ret & VM_FAULT_FALLBACK) === 0) return ret;
 	}
+	if (pmd_numa(m, pmd)) return do_pmd_numa_page(mm, vma, address, pmd);
 	return handle_pte_fault(mm, vma, address, pte_offset(mm, pmd, address), flags);
 }
 
@@ -775,7 +874,10 @@ export function handle_mm_fault(mm: mm_struct, vma: vm_area_struct, address: ulo
 export function follow_page(mm: mm_struct, vma: vm_area_struct, address: ulong, flags: number): number {
 	const m = mm.machine, pmd = pmd_walk(mm, address);
 	if (pmd < 0 || pmd_none(m, pmd)) return no_page_table(flags);
-	if (pmd_trans_huge(m, pmd)) {
+	if ((flags & FOLL_NUMA) !== 0 && pmd_numa(m, pmd)) return no_page_table(flags);
+	if (pmd_trans_huge(m, pmd) && (flags & FOLL_SPLIT) !== 0) {
+		split_huge_page_pmd(vma, address, pmd);
+	} else if (pmd_trans_huge(m, pmd)) {
 		pmd_lock_of(mm, pmd);
 		const page = follow_trans_huge_pmd(vma, address, pmd, flags);
 		pmd_unlock_of(mm, pmd);
@@ -787,6 +889,10 @@ export function follow_page(mm: mm_struct, vma: vm_area_struct, address: ulong, 
 	if (!pte_present(bits)) {
 		spin_unlock(table);
 		return pte_none(bits) ? no_page_table(flags) : 0;
+	}
+	if ((flags & FOLL_NUMA) !== 0 && pte_numa(bits)) {
+		spin_unlock(table);
+		return 0;
 	}
 	if ((flags & FOLL_WRITE) !== 0 && !pte_write(bits)) {
 		spin_unlock(table);
@@ -840,8 +946,10 @@ function faultin_page(mm: mm_struct, vma: vm_area_struct, address: ulong, gup_fl
  * @source mm/gup.c:__get_user_pages(); mm/memory.c:__get_user_pages(), Linux 3.10 - K
  * @model A reference to a page is not taken, since nothing could come before it is dropped.
  */
-export function __get_user_pages(task: task_struct, mm: mm_struct, start: ulong, nr_pages: number, gup_flags: number): number {
+export function __get_user_pages(task: task_struct, mm: mm_struct, start: ulong, nr_pages: number, flags: number): number {
 	const m = mm.machine, {PAGE_SIZE} = mm.arch;
+	// with force, PROT_NONE would be taken for a NUMA hint
+	const gup_flags = (flags & FOLL_FORCE) === 0 ? flags | FOLL_NUMA : flags;
 	let vma: vm_area_struct | null = null, at = start;
 	for (let i = 0; i < nr_pages; i++, at += PAGE_SIZE) {
 		if (vma === null || at >= vma.vm_end) {
@@ -887,4 +995,3 @@ export function gup(task: task_struct, mm: mm_struct, start: ulong, nr_pages: nu
 	up_read(mm);
 	return done > 0 ? done : got;
 }
-

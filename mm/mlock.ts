@@ -5,7 +5,7 @@ import {assert_mmap_sem, assert_page_locked, down_read, down_write, lock_page, m
 	up_write} from '../include/linux/lockdep.ts';
 import type {Machine} from '../include/linux/machine.ts';
 import {MCL_CURRENT, MCL_FUTURE} from '../include/linux/mman.ts';
-import {FOLL_DUMP, FOLL_FORCE, FOLL_GET, FOLL_MLOCK, FOLL_TOUCH, FOLL_WRITE, flags_clear, flags_or, flags_test, get_page, 
+import {FOLL_DUMP, FOLL_FORCE, FOLL_GET, FOLL_MLOCK, FOLL_TOUCH, FOLL_WRITE, flags_clear, flags_or, flags_test, get_page,
 	page_down, page_mapcount, PageMlocked, PageTransHuge, PG_mlocked, vma_flags, vma_set_flags, vma_test, VM_EXEC, VM_IO, VM_LOCKED, VM_PFNMAP, VM_READ,
 	VM_SHARED, VM_SPECIAL, VM_WRITE, wrap} from '../include/linux/mm.ts';
 import type {mm_struct, task_struct, vm_area_struct} from '../include/linux/mm_types.ts';
@@ -104,7 +104,7 @@ function mlock_fixup(vma: vm_area_struct, fixup: Fixup, start: ulong, end: ulong
 		return;
 	}
 	const pgoff = vma.vm_pgoff + (start - vma.vm_start) / PAGE_SIZE;
-	const merged = vma_merge(mm, fixup.prev, start, end, newflags, vma.anon_vma, vma.vm_file, pgoff);
+	const merged = vma_merge(mm, fixup.prev, start, end, newflags, vma.anon_vma, vma.vm_file, pgoff, vma.vm_policy);
 	const target = merged ?? vma;
 	fixup.prev = target;
 	if (merged === null) {

@@ -7,6 +7,7 @@ import {calc_vm_flag_bits, calc_vm_prot_bits, MAP_32BIT, MAP_ANONYMOUS, MAP_FIXE
 import {flags_clear, flags_or, flags_test, flags_xor, offset_in_page, PAGE_ALIGN, vm_get_page_prot, vma_flags, vma_pages, vma_set_flags,
 	vma_test, VM_ACCOUNT, VM_DATA_DEFAULT_FLAGS, VM_EXEC, VM_GROWSDOWN, VM_LOCKED, VM_MAYEXEC, VM_MAYREAD, VM_MAYSHARE, VM_MAYWRITE, VM_NORESERVE, VM_READ,
 	VM_SHARED, VM_SOFTDIRTY, VM_SPECIAL, VM_WRITE, wrap} from '../include/linux/mm.ts';
+import {type mempolicy, mpol_equal} from '../include/linux/mempolicy.ts';
 import {type mm_struct, type task_struct, vm_area_struct} from '../include/linux/mm_types.ts';
 import type {file} from '../include/linux/fs.ts';
 import type {anon_vma, anon_vma_chain} from '../include/linux/rmap.ts';
@@ -207,12 +208,12 @@ function can_vma_merge_after(vma: vm_area_struct, vm_flags: vm_flags_t, av: anon
  * @source mm/mmap.c:vma_merge() - K
  */
 export function vma_merge(mm: mm_struct, prev: vm_area_struct | null, addr: ulong, end: ulong, vm_flags: vm_flags_t, av: anon_vma | null,
-	of: file | null, pgoff: pgoff_t): vm_area_struct | null {
+	of: file | null, pgoff: pgoff_t, policy: mempolicy | null): vm_area_struct | null {
 	if (flags_test(vm_flags, VM_SPECIAL)) return null;
 	const pglen = (end - addr) / mm.arch.PAGE_SIZE, area = prev === null ? mm.mmap : prev.vm_next;
 	const next = area !== null && area.vm_end === end ? area.vm_next : area;
-	const withNext = next !== null && end === next.vm_start && can_vma_merge_before(next, vm_flags, av, of, pgoff + pglen);
-	if (prev !== null && prev.vm_end === addr && can_vma_merge_after(prev, vm_flags, av, of, pgoff)) {
+	const withNext = next !== null && end === next.vm_start && mpol_equal(policy, next.vm_policy) && can_vma_merge_before(next, vm_flags, av, of, pgoff + pglen);
+	if (prev !== null && prev.vm_end === addr && mpol_equal(prev.vm_policy, policy) && can_vma_merge_after(prev, vm_flags, av, of, pgoff)) {
 		const both = withNext && is_mergeable_anon_vma(prev.anon_vma, next.anon_vma, null);
 		vma_adjust(prev, prev.vm_start, both ? next.vm_end : end, prev.vm_pgoff, null);
 		return prev;
@@ -225,7 +226,7 @@ export function vma_merge(mm: mm_struct, prev: vm_area_struct | null, addr: ulon
 
 /** They touch, and differ in nothing but what mprotect changes. @source mm/mmap.c:anon_vma_compatible() - K */
 function anon_vma_compatible(a: vm_area_struct, b: vm_area_struct): boolean {
-	return a.vm_end === b.vm_start && a.vm_file === b.vm_file
+	return a.vm_end === b.vm_start && a.vm_file === b.vm_file && mpol_equal(a.vm_policy, b.vm_policy)
 		&& flags_clear(flags_xor(vma_flags(a), vma_flags(b)), VM_READ | VM_WRITE | VM_EXEC | VM_SOFTDIRTY) === 0
 		&& b.vm_pgoff === a.vm_pgoff + vma_pages(a);
 }
@@ -337,7 +338,7 @@ function mmap_region(mm: mm_struct, addr: ulong, len: ulong, flags: vm_flags_t, 
 /** The end of mmap_region() and do_brk(): a neighbour grows, or a new vma is linked; either is soft-dirty then. */
 function mapOrMerge(mm: mm_struct, addr: ulong, len: ulong, vm_flags: vm_flags_t, pgoff: pgoff_t, of: file | null): vm_area_struct | errno_t {
 	const prev = vmaBefore(mm, addr);
-	let vma = vma_merge(mm, prev, addr, addr + len, vm_flags, null, of, pgoff);
+	let vma = vma_merge(mm, prev, addr, addr + len, vm_flags, null, of, pgoff, null);
 	if (vma === null) {
 		vma = new vm_area_struct(mm, addr, addr + len, 0, 0, vm_get_page_prot(mm, vm_flags), pgoff);
 		vma_set_flags(vma, vm_flags);
@@ -568,8 +569,9 @@ export function find_extend_vma(task: task_struct, mm: mm_struct, addr: ulong): 
 
 // munmap
 
-/** A new part or copy of a vma has the same file and anon_vmas. */
+/** A new part or copy of a vma has the same policy, file and anon_vmas. */
 function shareWith(made: vm_area_struct, vma: vm_area_struct): void {
+	made.vm_policy = vma.vm_policy;
 	made.anon_vma = vma.anon_vma;
 	made.vm_ops = vma.vm_ops;
 	made.vm_file = vma.vm_file === null ? null : get_file(vma.vm_file);
@@ -698,7 +700,7 @@ export function copy_vma(vma: vm_area_struct, addr: ulong, len: ulong, old_pgoff
 	const mm = vma.vm_mm, vma_start = vma.vm_start;
 	// an anonymous vma that was never written can be given the offset of its new place
 	const pgoff = vma.anon_vma === null && vma.vm_file === null ? addr / mm.arch.PAGE_SIZE : old_pgoff, prev = vmaBefore(mm, addr);
-	const merged = vma_merge(mm, prev, addr, addr + len, vma_flags(vma), vma.anon_vma, vma.vm_file, pgoff);
+	const merged = vma_merge(mm, prev, addr, addr + len, vma_flags(vma), vma.anon_vma, vma.vm_file, pgoff, vma.vm_policy);
 	if (merged !== null) {
 		const source = vma_start >= merged.vm_start && vma_start < merged.vm_end ? merged : vma;
 		return {new_vma: merged, vma: source, need_rmap_locks: merged.vm_pgoff <= source.vm_pgoff};
@@ -718,4 +720,3 @@ export function growVma(vma: vm_area_struct, end: ulong): void {
 export function wraps(mm: mm_struct, start: ulong, len: ulong): boolean {
 	return wrap(mm, start + len) < start;
 }
-

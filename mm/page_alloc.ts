@@ -1,5 +1,5 @@
 import {decide, D} from '../include/linux/decisions.ts';
-import {OutOfFrames} from '../include/linux/bug.ts';
+import {outOfFrames} from '../include/linux/bug.ts';
 import {FAIL_PAGE, FAIL_PMD, FAIL_PTE, type Machine, type MemMap} from '../include/linux/machine.ts';
 import {PG_head, PG_named} from '../include/linux/mm.ts';
 import type {pfn_t} from '../include/linux/types.ts';
@@ -45,14 +45,17 @@ function takeEmptyGroup(mem_map: MemMap): number {
 
 /** The machine has only so many frames. @returns false if there are none left of its `ram` */
 function demand(m: Machine, frames: number): boolean {
-	const {mem_map} = m;
-	if (mem_map.nr_used + frames > mem_map.ram) {
-		decide(m, D.alloc_no_memory);
-		return false;
-	}
-	if (mem_map.nr_used + frames > mem_map.max_frames) throw new OutOfFrames(`more than ${mem_map.max_frames} page frames`);
-	mem_map.nr_used += frames;
+	const {mem_map} = m, used = mem_map.nr_used + frames;
+	if (used > mem_map.limit) return tooMany(m, used);
+	mem_map.nr_used = used;
 	return true;
+}
+
+function tooMany(m: Machine, used: number): boolean {
+	const {ram, max_frames} = m.mem_map;
+	if (used <= ram) outOfFrames(`more than ${max_frames} page frames`);
+	decide(m, D.alloc_no_memory);
+	return false;
 }
 
 /**

@@ -1,6 +1,6 @@
 import {_PAGE_ACCESSED} from '../arch/x86/pgtable.ts';
-import {pmd_none, pmd_trans_huge, pmd_unlock_of, pmd_walk, pte_clear, pte_dirty, pte_mkold, pte_offset, pte_pfn, pte_present, pte_swp_mksoft_dirty,
-	ptep_get, set_pte_at, set_pte_bits, SWP_PTE, table_of} from '../include/asm-generic/pgtable.ts';
+import {migrationEntry, pmd_none, pmd_trans_huge, pmd_unlock_of, pmd_walk, pte_clear, pte_dirty, pte_mkold, pte_offset, pte_pfn, pte_present,
+	pte_swp_mksoft_dirty, pte_write, ptep_get, set_pte_at, set_pte_bits, SWP_PTE, table_of} from '../include/asm-generic/pgtable.ts';
 import {ENOMEM} from '../include/asm-generic/errno.ts';
 import {_PAGE_SOFT_DIRTY} from '../arch/x86/pgtable.ts';
 import {modelBug} from '../include/linux/bug.ts';
@@ -12,7 +12,7 @@ import {dec_mm_counter, inc_mm_counter, linear_page_index, page_index, page_mapc
 	PG_named, set_page_anon_mapping, set_page_index, SetPageDirty, vma_pages, vma_test, VM_LOCKED, VM_NONLINEAR, VM_SEQ_READ} from '../include/linux/mm.ts';
 import {MM_ANONPAGES, MM_SWAPENTS, type mm_struct, type vm_area_struct} from '../include/linux/mm_types.ts';
 import {anon_vma, anon_vma_chain, SWAP_AGAIN, SWAP_FAIL, SWAP_MLOCK, SWAP_SUCCESS, TTU_IGNORE_ACCESS, TTU_IGNORE_MLOCK,
-	TTU_MUNLOCK} from '../include/linux/rmap.ts';
+	TTU_MIGRATION, TTU_MUNLOCK} from '../include/linux/rmap.ts';
 import type {errno_t, pfn_t, ptep_t, ulong} from '../include/linux/types.ts';
 import {page_check_address_pmd} from './huge_memory.ts';
 import {rmap_walk_ksm} from './ksm.ts';
@@ -237,13 +237,15 @@ export interface RmapOne {
  * Goes to each vma that may map an anonymous page, in the order of the anon_vma's tree, or of the stable node of a KSM page.
  *
  * @param done - ends the walk when it says so
+ * @param anon_lock - finds and locks the anon_vma
  * @returns what the last call returned; SWAP_AGAIN if there was none
  * @source mm/rmap.c:rmap_walk(), rmap_walk_anon() - K
  */
-function rmap_walk(m: Machine, page: pfn_t, one: RmapOne, done: ((m: Machine, page: pfn_t) => boolean) | null): number {
+export function rmap_walk(m: Machine, page: pfn_t, one: RmapOne, done: ((m: Machine, page: pfn_t) => boolean) | null,
+	anon_lock: (m: Machine, page: pfn_t) => anon_vma | null = page_lock_anon_vma_read): number {
 	if (PageKsm(m, page)) return rmap_walk_ksm(m, page, one, done);
 	if (!PageAnon(m, page)) return rmap_walk_file(m, page, one, done);
-	const av = page_lock_anon_vma_read(m, page);
+	const av = anon_lock(m, page);
 	if (av === null) return SWAP_AGAIN;
 	let ret = SWAP_AGAIN;
 	forEachVmaOf(m, page, av, (vma, address) => {
@@ -266,6 +268,17 @@ function rmap_walk_file(m: Machine, page: pfn_t, one: RmapOne, done: ((m: Machin
 		});
 	}
 	return ret;
+}
+
+/**
+ * The anon_vma of a page that need not be mapped, locked for reading.
+ *
+ * @source mm/rmap.c:rmap_walk_anon_lock() - I
+ */
+export function rmap_walk_anon_lock(m: Machine, page: pfn_t): anon_vma | null {
+	const av = page_anon_vma(m, page);
+	if (av !== null) anon_vma_lock_read(av);
+	return av;
 }
 
 function page_not_mapped(m: Machine, page: pfn_t): boolean {
@@ -314,7 +327,7 @@ export function page_referenced(m: Machine, page: pfn_t): Referenced {
 	return found;
 }
 
-/** One vma of try_to_unmap(): its entry becomes the swap entry of the page. */
+/** One vma of try_to_unmap(): its entry becomes the swap entry of the page, or its migration entry. */
 function try_to_unmap_one(m: Machine, page: pfn_t, vma: vm_area_struct, address: ulong, flags: number): number {
 	const mm = vma.vm_mm, pte = page_check_address(m, page, mm, address);
 	if (pte < 0) return SWAP_AGAIN;
@@ -335,13 +348,18 @@ function try_to_unmap_one(m: Machine, page: pfn_t, vma: vm_area_struct, address:
 	}
 	const pteval = ptep_get(m, pte);
 	if (pte_dirty(pteval)) SetPageDirty(m, page);
-	if (!PageSwapCache(m, page)) modelBug('a page is unmapped that has no place to go');
 	pte_clear(m, pte);
-	const entry = m.mem_map.private_[page]!;
-	swap_duplicate(m, entry);
-	dec_mm_counter(mm, MM_ANONPAGES);
-	inc_mm_counter(mm, MM_SWAPENTS);
-	set_pte_at(m, pte, (pteval & _PAGE_SOFT_DIRTY) !== 0 ? pte_swp_mksoft_dirty(SWP_PTE) : SWP_PTE, entry);
+	let entry: number = page, swp_pte = migrationEntry(pte_write(pteval));
+	if (PageSwapCache(m, page)) {
+		entry = m.mem_map.private_[page]!;
+		swp_pte = SWP_PTE;
+		swap_duplicate(m, entry);
+		dec_mm_counter(mm, MM_ANONPAGES);
+		inc_mm_counter(mm, MM_SWAPENTS);
+	} else if ((flags & TTU_MIGRATION) === 0) {
+		modelBug('a page is unmapped that has no place to go');
+	}
+	set_pte_at(m, pte, (pteval & _PAGE_SOFT_DIRTY) !== 0 ? pte_swp_mksoft_dirty(swp_pte) : swp_pte, entry);
 	page_remove_rmap(m, page);
 	put_page(m, page);
 	spin_unlock(table);
@@ -357,12 +375,12 @@ function mlock_found_page(m: Machine, page: pfn_t, vma: vm_area_struct): number 
 }
 
 /**
- * Turns every entry that the rmap finds into the page's swap entry.
+ * Turns every entry that the rmap finds into the page's swap entry, or with TTU_MIGRATION, where it has none, into a migration entry.
  *
- * @param page - locked, in the swap cache
+ * @param page - locked
  * @returns SWAP_SUCCESS when none is left; SWAP_AGAIN when some are; SWAP_FAIL when one was young; SWAP_MLOCK when a mlocked vma maps it
  * @source mm/rmap.c:try_to_unmap(), try_to_unmap_one() - K
- * @model Migration, hardware poison and file pages are left out.
+ * @model Hardware poison and file pages are left out.
  */
 export function try_to_unmap(m: Machine, page: pfn_t, flags: number): number {
 	assert_page_locked(page);

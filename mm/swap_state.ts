@@ -1,8 +1,10 @@
 import {trylock_page, unlock_page} from '../include/linux/lockdep.ts';
 import {type Machine, PSWPIN, PSWPOUT} from '../include/linux/machine.ts';
 import {get_page, page_mapped, PageSwapCache, PG_dirty, PG_swapcache, SetPageDirty} from '../include/linux/mm.ts';
+import type {vm_area_struct} from '../include/linux/mm_types.ts';
 import type {pfn_t, swp_entry_t} from '../include/linux/types.ts';
-import {alloc_page, put_page, write_token} from './page_alloc.ts';
+import {alloc_page_vma} from './mempolicy.ts';
+import {put_page, write_token} from './page_alloc.ts';
 import {get_swap_page, swapcache_free, swapcache_prepare, try_to_free_swap} from './swapfile.ts';
 import {count_vm_event} from './vmstat.ts';
 
@@ -67,14 +69,15 @@ export function lookup_swap_cache(m: Machine, entry: swp_entry_t): pfn_t {
 /**
  * Brings a swapped page to the swap cache, if it is not there yet. A page that is read has no anon_vma and no index until it is mapped.
  *
+ * @param vma - whose policy says which node the page comes from
  * @returns the page with a reference more; 0 if there is no memory, or nobody holds the slot any more
  * @source mm/swap_state.c:read_swap_cache_async(), mm/page_io.c:swap_readpage() - K
  * @model Reading ends at once.
  */
-export function read_swap_cache_async(m: Machine, entry: swp_entry_t): pfn_t {
+export function read_swap_cache_async(m: Machine, entry: swp_entry_t, vma: vm_area_struct | null): pfn_t {
 	const found = lookup_swap_cache(m, entry);
 	if (found !== 0) return found;
-	const page = alloc_page(m);
+	const page = alloc_page_vma(m, vma);
 	if (page === 0) return 0;
 	if (swapcache_prepare(m, entry) !== 0) {
 		put_page(m, page);
@@ -92,8 +95,8 @@ export function read_swap_cache_async(m: Machine, entry: swp_entry_t): pfn_t {
  * @source mm/swap_state.c:swapin_readahead() - K
  * @model No readahead: docs/trace-format.md has it that a fault reads that page only.
  */
-export function swapin_readahead(m: Machine, entry: swp_entry_t): pfn_t {
-	return read_swap_cache_async(m, entry);
+export function swapin_readahead(m: Machine, entry: swp_entry_t, vma: vm_area_struct): pfn_t {
+	return read_swap_cache_async(m, entry, vma);
 }
 
 /**

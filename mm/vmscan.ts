@@ -1,4 +1,4 @@
-import {pmd_none, pmd_trans_huge, pmd_walk, pte_none, pte_offset, pte_pfn, pte_present, pte_special, ptep_get} from '../include/asm-generic/pgtable.ts';
+import {empty_until, pmd_none, pmd_trans_huge, pmd_walk, pte_none, pte_offset, pte_pfn, pte_present, pte_special, ptep_get} from '../include/asm-generic/pgtable.ts';
 import {lock_page, may_interleave, unlock_page} from '../include/linux/lockdep.ts';
 import type {Machine} from '../include/linux/machine.ts';
 import {get_page, page_mapped, PageAnon, PageDirty, PageMlocked, PageSwapCache} from '../include/linux/mm.ts';
@@ -71,7 +71,7 @@ export function forEachPte(mm: mm_struct, start: ulong, end: ulong, each: (pte: 
 	for (let address = start; address < last;) {
 		const pmd = pmd_walk(mm, address);
 		if (pmd < 0 || pmd_none(m, pmd)) {
-			address = (Math.floor(address / PMD_SIZE) + 1) * PMD_SIZE;
+			address = empty_until(mm, address);
 			continue;
 		}
 		if (pmd_trans_huge(m, pmd)) {
@@ -84,7 +84,11 @@ export function forEachPte(mm: mm_struct, start: ulong, end: ulong, each: (pte: 
 	}
 }
 
-/** Reclaim splits a huge page before it takes a part of it, if it can be swapped at all. @source mm/swap_state.c:add_to_swap() - K */
+/**
+ * A huge page is split before a part of it is taken, whether or not there is a slot: what a `swap_out` row does, and shows in the parts that stay young.
+ *
+ * @source mm/swap_state.c:add_to_swap() - K
+ */
 function splitHugePages(mm: mm_struct, start: ulong, end: ulong): void {
 	const m = mm.machine, {TASK_SIZE} = mm.arch;
 	walkPmds(mm, start, Math.min(end, TASK_SIZE), pmd => {

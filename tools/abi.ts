@@ -2,7 +2,7 @@
 import {parseArgs} from 'node:util';
 import {type Collision, collisions} from '../arch/collisions.ts';
 import {type ArchitectureName, architectureNames, type KernelName, kernelNames, postingNames} from '../include/linux/abi.ts';
-import {type AbiRecord, type Context, kernelContexts, type Kind, postedRecords, postingContexts, records, type Wanted} from './lib/abi-records.ts';
+import {type AbiRecord, type Context, kernelContexts, type Kind, postedRecords, postingContexts, records, type Wanted} from './lib/records.ts';
 import {type Io, run} from './lib/cli.ts';
 import {nearest} from './lib/nearest.ts';
 

@@ -5,11 +5,11 @@ import {DEFAULT_CONFIG} from '../include/linux/machine.ts';
 import {isRevisionName, revisions} from '../include/linux/revision.ts';
 import {EVENT, EVENTS} from '../kernel/events.ts';
 import type {Mismatch} from './lib/check.ts';
-import {type Io, run} from './lib/cli.ts';
+import {type Io, type Output, run} from './lib/cli.ts';
 import {Coverage} from './lib/coverage.ts';
 import {dump} from './lib/dump.ts';
 import {TraceError} from './lib/errors.ts';
-import {explain, finding, type Finding, rowText} from './lib/explain.ts';
+import {explain, finding, type Finding, lineEnd, rowText} from './lib/explain.ts';
 import {Filler} from './lib/fill.ts';
 import type {Colour, Format} from './lib/formats/format.ts';
 import {json} from './lib/formats/json.ts';
@@ -76,12 +76,14 @@ function addressOf(value: string | undefined): number | undefined {
 function settingsOf(argv: readonly string[], io: Io): {settings: Settings, traces: string[], output: string} {
 	let output = '';
 	const args = yargs([...argv]).scriptName('replay').usage('$0 <trace..>\n\nReplays recorded traces through the model and compares. A trace is a file, a folder, or - for standard input.')
-		.options(OPTIONS).strictOptions().fail(false).exitProcess(false).wrap(Math.min(io.stdout.columns, 120))
+		.parserConfiguration({'parse-positional-numbers': false}).options(OPTIONS).strictOptions().fail(false).exitProcess(false).wrap(Math.min(io.stdout.columns, 120))
 		.epilogue('Exit status: 0 all agree, 1 a row differs, 2 unusable input, 3 the model found itself wrong.')
 		.parseSync([...argv], {}, (_error, _args, text_) => {
 			output = text_;
 		});
 	const {revision} = args, traces = args._.map(String);
+	for (const option of Object.keys(OPTIONS)) if (Array.isArray(args[option])) throw new UsageError(`--${option}: expected once`);
+	if (args.fill && traces.length > 1) throw new UsageError('--fill: expected one trace');
 	if (output === '' && traces.length === 0) throw new UsageError('Which trace? (--help says more)');
 	return {
 		traces,
@@ -108,7 +110,7 @@ function readArguments(argv: readonly string[], io: Io): ReturnType<typeof setti
 	try {
 		return settingsOf(argv, io);
 	} catch (error) {
-		throw new UsageError((error as Error).message);
+		throw new UsageError((error as Error).message.trim().replace(/\s*\n\s*/g, ' '));
 	}
 }
 
@@ -117,7 +119,8 @@ class Follower implements Onlooker {
 	private readonly settings: Settings;
 	private readonly file: string;
 	readonly findings: Finding[] = [];
-	/** What is to be printed, until the next chunk is read. */
+	/** What is to be printed, until the next chunk is read: the trace that is filled in, and what was watched. */
+	private filled = '';
 	private text = '';
 	private readonly filler: Filler | null;
 	/** What the watched address held, by task. */
@@ -132,7 +135,7 @@ class Follower implements Onlooker {
 	afterRow(row: TraceReader, session: Session, mismatch: Mismatch | null): boolean {
 		const {settings} = this;
 		if (settings.watch !== undefined && row.event < EVENT.pte) this.watch(row, session, settings.watch);
-		if (this.filler !== null) this.text += `${this.filler.row(row, session)}\n`;
+		if (this.filler !== null) this.filled += this.filler.row(row, session) + lineEnd(row);
 		if (mismatch !== null) {
 			this.findings.push(finding(row, session, mismatch));
 			if (!settings.session.keepGoing) return false;
@@ -140,9 +143,10 @@ class Follower implements Onlooker {
 		return settings.until === undefined || row.line < settings.until;
 	}
 
-	/** A comment, a blank line, the header, or a configuration row, which `--fill` writes as it is. */
-	copy(row: TraceReader): void {
-		if (this.filler !== null) this.text += `${rowText(row)}\n`;
+	/** A comment, a blank line, the header, or a configuration row, which `--fill` writes as it is. @returns false to stop */
+	copy(row: TraceReader): boolean {
+		if (this.filler !== null) this.filled += rowText(row) + lineEnd(row);
+		return this.settings.until === undefined || row.line < this.settings.until;
 	}
 
 	private watch(row: TraceReader, session: Session, watched: number): void {
@@ -155,12 +159,19 @@ class Follower implements Onlooker {
 		}
 	}
 
-	/** What was to be printed, once. */
-	take(): string {
-		const {text: taken} = this;
+	/** Prints what was to be printed: the trace goes to standard output, and what was watched too, unless the trace does. */
+	async print(io: Io): Promise<void> {
+		const {filled, text: watched} = this;
+		this.filled = '';
 		this.text = '';
-		return taken;
+		await io.stdout.write(filled);
+		await besides(this.settings, io).write(watched);
 	}
+}
+
+/** Where everything goes that is not a trace which is filled in. */
+function besides(settings: Settings, io: Io): Output {
+	return settings.fill ? io.stderr : io.stdout;
 }
 
 /** Milliseconds between two signs of life. */
@@ -196,7 +207,7 @@ async function follow(source: Source, session: Session, follower: Follower, io: 
 		let goOn = true;
 		for await (const chunk of source.open()) {
 			goOn = reader.push(chunk);
-			await io.stdout.write(follower.take());
+			await follower.print(io);
 			await progress.tell(source.name, session.rows);
 			if (!goOn) break;
 		}
@@ -207,7 +218,7 @@ async function follow(source: Source, session: Session, follower: Follower, io: 
 		// whatever else comes out of the model is the model's own failure
 		throw new ModelBug(`${source.name}:${reader.line}: model bug: ${(error as Error).message}`, {cause: error});
 	} finally {
-		await io.stdout.write(follower.take());
+		await follower.print(io);
 		await progress.clear();
 	}
 }
@@ -220,13 +231,13 @@ function errorReport(file: string, error: unknown, session: Session | null): Tra
 /** Replays one trace. */
 async function replayOne(source: Source, settings: Settings, io: Io): Promise<TraceReport> {
 	const follower = new Follower(source.name, settings), session = new Session(settings.session, follower);
-	if (settings.fill) session.onComment = row => follower.copy(row);
+	session.onComment = row => follower.copy(row);
 	try {
 		await follow(source, session, follower, io);
 		session.begin();
 		settings.coverage?.add(session.machine.config.revision, session.machine.taken);
 		const differences = await explain(source, settings.session, follower.findings);
-		if (settings.dump) for (const line of dump(session.machine)) await io.stdout.write(`${line}\n`);
+		if (settings.dump) for (const line of dump(session.machine)) await besides(settings, io).write(`${line}\n`);
 		return {file: source.name, status: differences.length > 0 ? 1 : 0, revision: session.machine.config.revision, rows: session.rows, differences, error: null};
 	} catch (error) {
 		return errorReport(source.name, error, session);
@@ -235,7 +246,7 @@ async function replayOne(source: Source, settings: Settings, io: Io): Promise<Tr
 
 /** Replays traces one after the other and prints what each came to. @returns the worst status */
 async function replayAll(traces: readonly string[], settings: Settings, io: Io): Promise<Status> {
-	const reports: TraceReport[] = [], out = settings.fill ? io.stderr : io.stdout, {format} = settings;
+	const reports: TraceReport[] = [], out = besides(settings, io), {format} = settings;
 	await out.write(format.begin?.() ?? '');
 	for (const argument of traces) {
 		for await (const report of replayArgument(argument, settings, io)) {

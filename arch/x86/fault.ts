@@ -1,4 +1,4 @@
-import {pmd_none, pmd_trans_huge, pmd_walk, pte_offset, pte_pfn, ptep_get, set_pte_bits} from '../../include/asm-generic/pgtable.ts';
+import {pmd_trans_huge, pmd_walk, pte_offset, pte_pfn, ptep_get, set_pte_bits} from '../../include/asm-generic/pgtable.ts';
 import {modelBug} from '../../include/linux/bug.ts';
 import {D, decide} from '../../include/linux/decisions.ts';
 import {down_read, up_read} from '../../include/linux/lockdep.ts';
@@ -90,7 +90,8 @@ export function do_page_fault(mm: mm_struct, address: ulong, error_code: number)
  */
 function mmu(mm: mm_struct, address: ulong, error_code: number): number {
 	const m = mm.machine, pmd = pmd_walk(mm, address);
-	if (pmd < 0 || pmd_none(m, pmd)) return -2;
+	// a table below an entry that is not present is not looked at either
+	if (pmd < 0 || (ptep_get(m, pmd) & _PAGE_PRESENT) === 0) return -2;
 	const huge = pmd_trans_huge(m, pmd), ptep = huge ? pmd : pte_offset(mm, pmd, address), bits = ptep_get(m, ptep);
 	if ((bits & _PAGE_PRESENT) === 0) return -2;
 	let used = bits | _PAGE_ACCESSED;
@@ -105,8 +106,8 @@ function mmu(mm: mm_struct, address: ulong, error_code: number): number {
 	return page === HUGE_ZERO_PAGE ? ZERO_PAGE : page + ((address / mm.arch.PAGE_SIZE) & (mm.arch.PTRS_PER_PTE - 1));
 }
 
-/** More faults than any access takes: a page that comes, turns out to be read-only, and is copied takes two. */
-const MANY_FAULTS = 8;
+/** More faults than any access takes: a page that comes, turns out to be read-only, and is copied takes two; NUMA hints of table and entry come before. */
+const MANY_FAULTS = 9;
 
 /**
  * One access to one address, with all the faults that it takes.
@@ -127,7 +128,7 @@ export function access(mm: mm_struct, address: ulong, error_code: number): numbe
 /** The error code with which the processor would report an access now; -1 if it would not fault. The entry stays as it is. */
 export function wouldFault(mm: mm_struct, address: ulong, error_code: number): number {
 	const m = mm.machine, pmd = address < mm.arch.TASK_SIZE ? pmd_walk(mm, address) : -1;
-	if (pmd < 0 || pmd_none(m, pmd)) return error_code;
+	if (pmd < 0 || (ptep_get(m, pmd) & _PAGE_PRESENT) === 0) return error_code;
 	const bits = ptep_get(m, pmd_trans_huge(m, pmd) ? pmd : pte_offset(mm, pmd, address));
 	if ((bits & _PAGE_PRESENT) === 0) return error_code;
 	const forbidden = ((error_code & PF_WRITE) !== 0 && (bits & _PAGE_RW) === 0) || ((error_code & PF_INSTR) !== 0 && (bits & _PAGE_NX) !== 0);

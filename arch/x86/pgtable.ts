@@ -12,10 +12,16 @@ export const _PAGE_PROTNONE    = 0x0100; // _PAGE_GLOBAL of an entry that is not
 export const _PAGE_SPECIAL     = 0x0200; // no struct page: the zero page
 export const _PAGE_SOFT_DIRTY  = 0x0800; // Linux 3.11 and later
 export const _PAGE_NX          = 0x1000; // bit 63
+/**
+ * With _PAGE_PRESENT clear: NUMA balancing has made the entry fault. Linux 3.10 uses _PAGE_PROTNONE for it, and 3.17 _PAGE_SPECIAL; a bit of its own
+ * keeps both apart from those.
+ */
+export const _PAGE_NUMA        = 0x4000;
 // entries that are not present
 export const _PAGE_SWP_SOFT_DIRTY = 0x0080; // the place of _PAGE_PSE
-export const _PAGE_FILE        = 0x4000; // a nonlinear entry: its page offset is the frame, and bits 16 and up of the bits
+export const _PAGE_FILE        = 0x2_0000; // a nonlinear entry: its page offset is the frame, and bits 18 and up of the bits
 export const _PAGE_SWAP        = 0x2000; // ours: the frame is a swap slot; the kernel tells it by the absence of the other bits
+export const _PAGE_MIGRATION   = 0x8000; // ours: the frame is a page that is moving to another one; with _PAGE_RW, a writable entry comes back
 
 /** What pte_modify() keeps: everything but the rights. */
 export const _PAGE_CHG_MASK = _PAGE_SPECIAL | _PAGE_ACCESSED | _PAGE_DIRTY | _PAGE_SOFT_DIRTY;

@@ -107,7 +107,7 @@ export const errnos = {
 
 /** What mm answers. The model has these numbers on every architecture; a call's result is given the architecture's own when it returns. */
 export const {
-	EPERM, ENOENT, EINTR, EBADF, EAGAIN, ENOMEM, EACCES, EFAULT, EBUSY, EEXIST, ENODEV, EINVAL, ENOSYS, EOVERFLOW, EOPNOTSUPP, ERESTARTSYS,
+	EPERM, ENOENT, ESRCH, EINTR, EIO, EBADF, EAGAIN, ENOMEM, EACCES, EFAULT, EBUSY, EEXIST, ENODEV, EINVAL, ENOSYS, EOVERFLOW, EOPNOTSUPP, ERESTARTSYS,
 } = errnos;
 
 const namesOf = new WeakMap<Readonly<Record<string, number>>, Map<number, string>>();

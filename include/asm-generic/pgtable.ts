@@ -1,5 +1,5 @@
 import {
-	_PAGE_ACCESSED, _PAGE_CHG_MASK, _PAGE_DIRTY, _PAGE_FILE, _PAGE_NX, _PAGE_PRESENT, _PAGE_PROTNONE, _PAGE_PSE, _PAGE_RW,
+	_PAGE_ACCESSED, _PAGE_CHG_MASK, _PAGE_DIRTY, _PAGE_FILE, _PAGE_MIGRATION, _PAGE_NUMA, _PAGE_NX, _PAGE_PRESENT, _PAGE_PROTNONE, _PAGE_PSE, _PAGE_RW,
 	_PAGE_SOFT_DIRTY, _PAGE_SPECIAL, _PAGE_SWAP, _PAGE_SWP_SOFT_DIRTY,
 } from '../../arch/x86/pgtable.ts';
 import type {Machine} from '../linux/machine.ts';
@@ -15,7 +15,22 @@ export function pte_none(bits: pteval_t): boolean {
 }
 
 export function pte_present(bits: pteval_t): boolean {
-	return (bits & (_PAGE_PRESENT | _PAGE_PROTNONE)) !== 0;
+	return (bits & (_PAGE_PRESENT | _PAGE_PROTNONE | _PAGE_NUMA)) !== 0;
+}
+
+/** The entry maps a page and faults all the same, so that NUMA balancing sees who uses it: pte_numa(), pmd_numa(). */
+export function pte_numa(bits: pteval_t): boolean {
+	return (bits & _PAGE_NUMA) !== 0;
+}
+
+/** pte_mknuma(), pmd_mknuma(). */
+export function pte_mknuma(bits: pteval_t): pteval_t {
+	return (bits & ~_PAGE_PRESENT) | _PAGE_NUMA;
+}
+
+/** pte_mknonnuma(), pmd_mknonnuma(): the entry is young then. */
+export function pte_mknonnuma(bits: pteval_t): pteval_t {
+	return (bits & ~_PAGE_NUMA) | _PAGE_PRESENT | _PAGE_ACCESSED;
 }
 
 export function pte_write(bits: pteval_t): boolean {
@@ -87,6 +102,20 @@ export function is_swap_pte(bits: pteval_t): boolean {
 	return (bits & _PAGE_SWAP) !== 0;
 }
 
+/** The bits of an entry whose frame is a page that is moving: make_migration_entry(). */
+export function migrationEntry(write: boolean): pteval_t {
+	return write ? _PAGE_MIGRATION | _PAGE_RW : _PAGE_MIGRATION;
+}
+
+export function is_migration_entry(bits: pteval_t): boolean {
+	return (bits & _PAGE_MIGRATION) !== 0;
+}
+
+/** A writable entry comes back. */
+export function is_write_migration_entry(bits: pteval_t): boolean {
+	return (bits & (_PAGE_MIGRATION | _PAGE_RW)) === (_PAGE_MIGRATION | _PAGE_RW);
+}
+
 export function pte_to_swp_entry(m: Machine, ptep: ptep_t): swp_entry_t {
 	return m.tables.frame[ptep]!;
 }
@@ -104,11 +133,11 @@ export function pte_file_soft_dirty(bits: pteval_t): boolean {
 /** Makes an entry that holds a page offset. @param soft_dirty - as the kernel has such bits */
 export function set_pte_file(m: Machine, ptep: ptep_t, pgoff: pgoff_t, soft_dirty: boolean): void {
 	const high = Math.floor(pgoff / TWO_32);
-	set_pte_at(m, ptep, _PAGE_FILE | (soft_dirty && m.rev.soft_dirty ? _PAGE_SOFT_DIRTY : 0) | (high << 16), pgoff | 0);
+	set_pte_at(m, ptep, _PAGE_FILE | (soft_dirty && m.rev.soft_dirty ? _PAGE_SOFT_DIRTY : 0) | (high << 18), pgoff | 0);
 }
 
 export function pte_to_pgoff(m: Machine, ptep: ptep_t): pgoff_t {
-	return (m.tables.bits[ptep]! >>> 16) * TWO_32 + (m.tables.frame[ptep]! >>> 0);
+	return (m.tables.bits[ptep]! >>> 18) * TWO_32 + (m.tables.frame[ptep]! >>> 0);
 }
 
 /** The bits at a place. */
@@ -175,6 +204,20 @@ export function pmd_trans_huge(m: Machine, pmd: ptep_t): boolean {
 	return (m.tables.bits[pmd]! & _PAGE_PSE) !== 0;
 }
 
+/** A pmd entry that holds a table and faults for NUMA balancing, or a huge one that does. */
+export function pmd_numa(m: Machine, pmd: ptep_t): boolean {
+	return (m.tables.bits[pmd]! & _PAGE_NUMA) !== 0;
+}
+
+/** A pmd entry that holds a table, which is not touched, makes every access below it fault. */
+export function pmd_mknuma(m: Machine, pmd: ptep_t): void {
+	m.tables.bits[pmd] = _PAGE_NUMA;
+}
+
+export function pmd_mknonnuma(m: Machine, pmd: ptep_t): void {
+	m.tables.bits[pmd] = _PAGE_PRESENT;
+}
+
 /** Hangs a table below an entry of a directory. */
 export function pmd_populate(m: Machine, pmd: ptep_t, table: number): void {
 	m.tables.bits[pmd] = _PAGE_PRESENT;
@@ -203,6 +246,15 @@ export function pmd_walk(mm: mm_struct, address: ulong): ptep_t {
 	mm.walk_key[way] = key;
 	mm.walk_pmd[way] = pmd;
 	return pmd;
+}
+
+/** Where what hangs below the largest empty entry that covers an address would end; the address itself if it has a pte table or a huge page. */
+export function empty_until(mm: mm_struct, address: ulong): ulong {
+	const m = mm.machine, pgd = pgd_offset(mm, address);
+	if (pmd_none(m, pgd)) return addr_end(address, Infinity, mm.arch.PGDIR_SIZE);
+	const pud = pud_offset(mm, pgd, address);
+	if (pmd_none(m, pud)) return addr_end(address, Infinity, mm.arch.PUD_SIZE);
+	return pmd_none(m, pmd_offset(mm, pud, address)) ? addr_end(address, Infinity, mm.arch.PMD_SIZE) : address;
 }
 
 /** A table of an upper level is gone, so the remembered places may be wrong. */

@@ -28,6 +28,10 @@ export function notModelled(what: string): never {
 	throw new NotModelledError(what);
 }
 
+export function outOfFrames(what: string): never {
+	throw new OutOfFrames(what);
+}
+
 /** @param condition - as the kernel writes it, for the explanation */
 export function BUG(condition: string): never {
 	throw new KernelBug(condition);

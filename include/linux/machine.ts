@@ -71,6 +71,8 @@ export class MemMap {
 	nr_used = 0;
 	readonly max_frames: number;
 	readonly ram: number;
+	/** The lesser of the two, which an allocation looks at. */
+	readonly limit: number;
 	/** Frames of a group: as many as a huge page has, or would have. Group 0 holds the frames that are never given out: no page, and the two zero pages. */
 	readonly group_frames: number;
 	/** The power of two that it is. */
@@ -106,6 +108,7 @@ export class MemMap {
 	constructor(max_frames: number, ram: number, group_frames: number) {
 		this.max_frames = max_frames;
 		this.ram = ram;
+		this.limit = Math.min(ram, max_frames);
 		this.group_frames = group_frames;
 		this.group_shift = Math.log2(group_frames);
 		this._count[ZERO_PAGE] = 1;
@@ -281,6 +284,8 @@ export class Machine {
 	/** Where a recording says that the next mapping without MAP_FIXED goes; -1 where it does not say. */
 	recorded_address = -1;
 	names: NameKeeper | null = null;
+	/** The node that khugepaged took its last huge page from; -1 before. */
+	last_khugepaged_target_node = -1;
 
 	constructor(config: Partial<Config> = {}) {
 		this.arch = archs[config.arch ?? DEFAULT_CONFIG.arch];

@@ -61,7 +61,7 @@ export function flags_xor(flags: vm_flags_t, other: vm_flags_t): vm_flags_t {
 
 /** Some of the bits of the vma's flags are set. */
 export function vma_test(vma: vm_area_struct, bits: vm_flags_t): boolean {
-	return ((vma.vm_flags & bits) | (vma.vm_flags_high & (bits / TWO_32))) !== 0;
+	return (vma.vm_flags & bits) !== 0 || (bits >= TWO_32 && (vma.vm_flags_high & (bits / TWO_32)) !== 0);
 }
 
 export function vma_flags(vma: vm_area_struct): vm_flags_t {
@@ -90,6 +90,8 @@ export const FOLL_GET = 0x04;
 export const FOLL_DUMP = 0x08;
 export const FOLL_FORCE = 0x10;
 export const FOLL_MLOCK = 0x40;
+export const FOLL_SPLIT = 0x80;
+export const FOLL_NUMA = 0x200;
 
 // include/linux/page-flags.h: those that something looks at, and one of ours. Bits 28 to 31 of the column belong to the index.
 export const PG_dirty     = 0x0001;
@@ -98,6 +100,8 @@ export const PG_mlocked   = 0x0004;
 export const PG_anon      = 0x0008; // the kernel tells it by the low bit of page->mapping
 export const PG_named     = 0x0010; // ours: a name of a recording is bound to the frame
 export const PG_head      = 0x0020; // the first page of a huge one
+export const PG_node1     = 0x0080; // the frame is one of node 1
+export const PG_nid_last  = 0x0100; // page_nid_last() is node 0: a task of that node was the last to take a NUMA hint fault on it
 export const PG_ksm       = 0x0040; // the kernel tells it by the second bit of page->mapping, which then names a stable node
 const INDEX_HIGH = 0xf000_0000 | 0;
 
@@ -116,6 +120,11 @@ export function PageKsm(m: Machine, page: pfn_t): boolean {
 /** The page is a huge one. */
 export function PageTransHuge(m: Machine, page: pfn_t): boolean {
 	return (m.mem_map.flags[page]! & PG_head) !== 0;
+}
+
+/** The node that a frame belongs to: 0 or 1. */
+export function page_to_nid(m: Machine, page: pfn_t): number {
+	return (m.mem_map.flags[page]! & PG_node1) !== 0 ? 1 : 0;
 }
 
 export function PageMlocked(m: Machine, page: pfn_t): boolean {

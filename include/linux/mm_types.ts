@@ -1,6 +1,7 @@
 import type {Arch} from '../asm-generic/arch.ts';
 import type {file} from './fs.ts';
 import type {Machine} from './machine.ts';
+import type {mempolicy} from './mempolicy.ts';
 import {RangeList} from './range_list.ts';
 import type {Revision} from './revision.ts';
 import type {anon_vma, anon_vma_chain} from './rmap.ts';
@@ -43,6 +44,8 @@ export class vm_area_struct {
 	/** What a driver or file system does for the mapping; null is an anonymous one. */
 	vm_ops: vm_operations_struct | null = null;
 	vm_file: file | null = null;
+	/** Where its pages come from; null is where the task runs. Policies are never changed, so vmas share them. */
+	vm_policy: mempolicy | null = null;
 
 	constructor(mm: mm_struct, start: ulong, end: ulong, flags: number, flags_high: number, page_prot: pteval_t, pgoff: pgoff_t) {
 		this.vm_mm = mm;

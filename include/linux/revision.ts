@@ -37,8 +37,10 @@ export interface Revision {
 	readonly growsdown_shared_refused_late: boolean;
 	/** No memory for the table to put by for a fresh huge page: base pages; otherwise it is VM_FAULT_OOM. */
 	readonly huge_fault_oom_falls_back: boolean;
-	/** No memory for the copy of a huge page: the fault goes on with base pages; otherwise it is VM_FAULT_OOM. */
+	/** No memory for the copy of a huge page: the fault goes on with base pages; otherwise it begins again. */
 	readonly wp_huge_oom_falls_back: boolean;
+	/** No huge page for a write to the huge zero page: one page and zero entries take its place; otherwise it is split and the fault goes on. */
+	readonly wp_huge_zero_copies_one: boolean;
 	/** mmap refuses MAP_HUGETLB without MAP_ANONYMOUS before it looks for the file. */
 	readonly hugetlb_refused_before_fd: boolean;
 	/** A read fault on a file maps the pages around it that are in the page cache. */
@@ -47,6 +49,28 @@ export interface Revision {
 	readonly max_sane_readahead: number;
 	/** A pmd table has a lock of its own; otherwise the mm's page_table_lock guards it. */
 	readonly split_pmd_ptlocks: boolean;
+	/** NUMA hints: also pages that are mapped more than once, but no KSM pages; otherwise only pages that are mapped once. */
+	readonly numa_hints_shared_pages: boolean;
+	/** NUMA hints: also the pmd entry of a table whose pages are all on one node; one fault then ends the hints of the whole table. */
+	readonly numa_hints_tables: boolean;
+	/** NUMA hints: also the huge zero page. */
+	readonly numa_hints_huge_zero_page: boolean;
+	/** NUMA hints: also in vmas that nobody may access. */
+	readonly numa_hints_inaccessible: boolean;
+	/** mprotect makes an entry with a NUMA hint young when it ends the hint; otherwise it leaves the bit. */
+	readonly mprotect_ends_hint_as_used: boolean;
+	/** The parts of a huge page with a NUMA hint have one each when it is split. */
+	readonly split_keeps_numa_hint: boolean;
+	/** A NUMA hint fault: the page moves to the task's node at the second fault from there; otherwise at the first. */
+	readonly numa_two_stage_filter: boolean;
+	/** A NUMA hint fault: a page moves also if it is mapped more than once. */
+	readonly numa_moves_shared_pages: boolean;
+	/** A huge page that moves at a NUMA hint fault: its anon_vma is locked, so that nobody splits it. */
+	readonly numa_locks_anon_vma: boolean;
+	/** mbind: a vma that has taken in the next one, with the new policy, keeps its old policy. */
+	readonly mbind_forgets_joined: boolean;
+	/** khugepaged: the huge page comes from the node of the first page, or from where the vma's policy says; otherwise from the node of most pages. */
+	readonly collapse_follows_first_page: boolean;
 }
 
 export const revisions = {
@@ -67,11 +91,23 @@ export const revisions = {
 		mremap_fixed_checked_late: true, // mm/mremap.c, Linux 3.10
 		growsdown_shared_refused_late: true, // mm/mmap.c:mmap_region(), Linux 3.10
 		huge_fault_oom_falls_back: true, // mm/huge_memory.c:do_huge_pmd_anonymous_page(), Linux 3.10
-		wp_huge_oom_falls_back: false, // mm/huge_memory.c:do_huge_pmd_wp_page(), Linux 3.10
+		wp_huge_oom_falls_back: false, // mm/memory.c:handle_mm_fault(), Linux 3.10
+		wp_huge_zero_copies_one: true, // mm/huge_memory.c:do_huge_pmd_wp_page(), Linux 3.10
 		hugetlb_refused_before_fd: true, // mm/mmap.c:mmap_pgoff(), Linux 3.10
 		fault_around: false, // K
 		max_sane_readahead: Infinity, // mm/readahead.c, Linux 3.10: half of the memory of the node
 		split_pmd_ptlocks: false, // include/linux/mm.h, Linux 3.10
+		numa_hints_shared_pages: false, // mm/mprotect.c:change_pte_range(), Linux 3.10
+		numa_hints_tables: true, // K
+		numa_hints_huge_zero_page: true, // mm/huge_memory.c:change_huge_pmd(), Linux 3.10
+		numa_hints_inaccessible: true, // kernel/sched/fair.c:task_numa_work(), Linux 3.10
+		mprotect_ends_hint_as_used: false, // mm/mprotect.c:change_pte_range(), Linux 3.10
+		split_keeps_numa_hint: true, // mm/huge_memory.c:__split_huge_page_map(), Linux 3.10
+		numa_two_stage_filter: true, // mm/mempolicy.c:mpol_misplaced(), Linux 3.10
+		numa_moves_shared_pages: false, // mm/migrate.c:migrate_misplaced_page(), Linux 3.10
+		numa_locks_anon_vma: false, // mm/huge_memory.c:do_huge_pmd_numa_page(), Linux 3.10
+		mbind_forgets_joined: true, // mm/mempolicy.c:mbind_range(), Linux 3.10
+		collapse_follows_first_page: true, // mm/huge_memory.c:khugepaged_scan_pmd(), Linux 3.10
 	},
 	// on Linux 3.17
 	'2014-10': {
@@ -91,10 +127,22 @@ export const revisions = {
 		growsdown_shared_refused_late: false, // mm/mmap.c:do_mmap_pgoff(), Linux 3.17
 		huge_fault_oom_falls_back: false, // P
 		wp_huge_oom_falls_back: true, // mm/huge_memory.c:do_huge_pmd_wp_page(), Linux 3.17
+		wp_huge_zero_copies_one: false, // mm/huge_memory.c:do_huge_pmd_wp_page(), Linux 3.17
 		hugetlb_refused_before_fd: false, // mm/mmap.c:mmap_pgoff(), Linux 3.17
 		fault_around: true, // mm/memory.c:do_read_fault(), Linux 3.17
 		max_sane_readahead: 512, // mm/readahead.c, Linux 3.17: MAX_READAHEAD
 		split_pmd_ptlocks: true, // include/linux/mm.h, Linux 3.17
+		numa_hints_shared_pages: true, // mm/mprotect.c:change_pte_range(), Linux 3.17
+		numa_hints_tables: false, // K
+		numa_hints_huge_zero_page: false, // mm/huge_memory.c:change_huge_pmd(), Linux 3.17
+		numa_hints_inaccessible: false, // kernel/sched/fair.c:task_numa_work(), Linux 3.17
+		mprotect_ends_hint_as_used: true, // mm/mprotect.c:change_pte_range(), Linux 3.17
+		split_keeps_numa_hint: false, // mm/huge_memory.c:__split_huge_page_map(), Linux 3.17
+		numa_two_stage_filter: false, // kernel/sched/fair.c:should_numa_migrate_memory(), Linux 3.17
+		numa_moves_shared_pages: true, // mm/migrate.c:migrate_misplaced_page(), Linux 3.17
+		numa_locks_anon_vma: true, // mm/huge_memory.c:do_huge_pmd_numa_page(), Linux 3.17
+		mbind_forgets_joined: false, // mm/mempolicy.c:mbind_range(), Linux 3.17
+		collapse_follows_first_page: false, // mm/huge_memory.c:khugepaged_find_target_node(), Linux 3.17
 	},
 } satisfies Record<string, Revision>;
 

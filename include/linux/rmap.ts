@@ -48,6 +48,7 @@ export const SWAP_MLOCK = 3;
 
 // enum ttu_flags
 export const TTU_UNMAP = 1;
+export const TTU_MIGRATION = 2;
 export const TTU_MUNLOCK = 4;
 export const TTU_IGNORE_MLOCK = 1 << 8;
 export const TTU_IGNORE_ACCESS = 1 << 9;

@@ -10,7 +10,7 @@ import {isVmFlagsWord, permissions, rss, show_smap_vma_flags, shownStart} from '
 import {vmstat} from '../../mm/vmstat.ts';
 import {find_vma} from '../../mm/mmap.ts';
 import type {Bindings, Kind} from './bind.ts';
-import {describe, formatWords, hex, joinWords, newPageState, NUMBERS, observe, type PageState, WORD_BIT, WORDS} from '../../kernel/observe.ts';
+import {describe, formatWords, hex, joinWords, newPageState, nothingUntil, NUMBERS, observe, type PageState, WORD_BIT, WORDS} from '../../kernel/observe.ts';
 import {bytesEqual, FIELD, parseInteger, SymbolTable, type TraceReader} from './scan.ts';
 
 /** What a row has and the model has not. */
@@ -151,12 +151,30 @@ class Expected {
 	}
 }
 
+/** What a `pte` row looks at. */
+export interface PageRun {
+	start: number;
+	/** Exclusive. */
+	end: number;
+}
+
+/** Reads the run of pages of a `pte` row. Refuses what is none, or does not end in the address space. */
+export function runOf(row: TraceReader, mm: mm_struct, run: PageRun): void {
+	const {PAGE_SIZE, ULONG_RANGE} = mm.arch, address = u64(row.lo[0]!, row.hi[0]!), pages = u64(row.lo[1]!, row.hi[1]!);
+	if ((address & (PAGE_SIZE - 1)) !== 0) row.fail(FIELD.a0, 'a page-aligned address');
+	if (pages === 0 && (row.given & 2) !== 0) row.fail(FIELD.a1, 'a number of pages, 1 or more');
+	run.start = address;
+	run.end = address + Math.max(1, pages) * PAGE_SIZE;
+	if (run.end > ULONG_RANGE) row.fail(FIELD.a1, 'a number of pages that ends in the address space');
+}
+
 /** Compares what rows observe with the model. */
 export class Observer {
 	private readonly machine: Machine;
 	private readonly names: Bindings;
 	private readonly expected = new Expected();
 	private readonly state: PageState = newPageState();
+	private readonly run: PageRun = {start: 0, end: 0};
 	/** Past a difference: a name that met another object is bound anew. */
 	keepGoing = false;
 
@@ -167,6 +185,8 @@ export class Observer {
 
 	/** Compares a `pte`, `vma`, `map_count`, `rss` or `vmstat` row. @returns null if it agrees, or nothing was recorded */
 	check(row: TraceReader, mm: mm_struct | null): Mismatch | null {
+		if (row.event === EVENT.pte) runOf(row, mm!, this.run);
+		else if (row.event === EVENT.vmstat) vmstatCount(row, this.machine);
 		if (!row.resultGiven()) return null;
 		switch (row.event) {
 			case EVENT.pte: return this.checkRun(row, mm!);
@@ -179,15 +199,14 @@ export class Observer {
 
 	/** Every page of the run must be as the row says; frames, slots and indexes rise from page to page. */
 	private checkRun(row: TraceReader, mm: mm_struct): Mismatch | null {
-		const {expected, state} = this, {PAGE_SIZE} = mm.arch, address = u64(row.lo[0]!, row.hi[0]!), pages = u64(row.lo[1]!, row.hi[1]!);
-		if ((address & (PAGE_SIZE - 1)) !== 0) row.fail(FIELD.a0, 'a page-aligned address');
-		if (pages === 0 && (row.given & 2) !== 0) row.fail(FIELD.a1, 'a number of pages, 1 or more');
+		const {expected, state} = this, {PAGE_SIZE} = mm.arch, {start, end} = this.run;
 		expected.read(row);
-		for (let i = 0, at = address; i < Math.max(1, pages); i++, at += PAGE_SIZE) {
+		for (let at = start; at < end;) {
 			observe(mm, at, state);
-			if ((state.words & expected.must) === expected.must && (state.words & expected.mustNot) === 0 && expected.numbers === 0) continue;
-			const mismatch = this.checkWords(at) ?? this.checkNumbers(at, i);
+			const agrees = (state.words & expected.must) === expected.must && (state.words & expected.mustNot) === 0 && expected.numbers === 0;
+			const mismatch = agrees ? null : this.checkWords(at) ?? this.checkNumbers(at, (at - start) / PAGE_SIZE);
 			if (mismatch !== null) return mismatch;
+			at = state.words === WORD_BIT.none ? nothingUntil(mm, at) : at + PAGE_SIZE;
 		}
 		return null;
 	}
@@ -315,4 +334,3 @@ function checkRss(row: TraceReader, mm: mm_struct): Mismatch | null {
 	}
 	return read === 0 ? row.fail(FIELD.result, 'anon=N file=N swap=N') : null;
 }
-

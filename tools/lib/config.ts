@@ -66,4 +66,3 @@ export function configure(row: TraceReader, config: Partial<Config>): Partial<Co
 	if (read === undefined) return row.fail(FIELD.a0, `one of ${Object.keys(keys).join(', ')}`);
 	return {...config, ...read(row, config)};
 }
-

@@ -1,6 +1,6 @@
 import {pte_none, ptep_get} from '../../include/asm-generic/pgtable.ts';
 import type {Machine} from '../../include/linux/machine.ts';
-import {page_index, page_mapcount, PageAnon, PageMlocked, PageSwapCache, PageDirty} from '../../include/linux/mm.ts';
+import {page_index, page_mapcount, PageAnon, PageDirty, PageKsm, PageMlocked, PageSwapCache, PageTransHuge} from '../../include/linux/mm.ts';
 import type {mm_struct} from '../../include/linux/mm_types.ts';
 import {walkPmds} from '../../mm/memory.ts';
 import {permissions, rss, show_smap_vma_flags, shownStart, vmas} from '../../mm/task_mmu.ts';
@@ -63,7 +63,7 @@ function* frameLines(m: Machine): Generator<string> {
 	yield 'frame  count mapcount anon_vma      index  flags  data';
 	for (let page = 2; page < mem_map.nr_frames; page++) {
 		if (mem_map._count[page] === 0) continue;
-		const flags = [PageAnon(m, page) && 'anon', PageSwapCache(m, page) && `swapcache:${mem_map.private_[page]}`, PageMlocked(m, page) && 'mlocked', PageDirty(m, page) && 'dirty'];
+		const flags = [PageAnon(m, page) ? 'anon' : 'file', PageTransHuge(m, page) && 'huge', PageKsm(m, page) && 'ksm', PageSwapCache(m, page) && `swapcache:${mem_map.private_[page]}`, PageMlocked(m, page) && 'mlocked', PageDirty(m, page) && 'dirty'];
 		yield `${String(page).padEnd(6)} ${String(mem_map._count[page]).padStart(5)} ${String(page_mapcount(m, page)).padStart(8)} ${String(mem_map.mapping[page]).padStart(8)} ${hex(page_index(m, page)).padStart(10)}  ${flags.filter(Boolean).join(',')}  ${formatWords(mem_map.token_lo[page]!, mem_map.token_hi[page]!)}`;
 	}
 }

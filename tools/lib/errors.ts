@@ -14,7 +14,7 @@ function escaped(character: string): string {
 }
 
 /** @returns `text` on one line that is safe to print */
-function printable(text: string): string {
+export function printable(text: string): string {
 	return text.replace(UNPRINTABLE, escaped);
 }
 

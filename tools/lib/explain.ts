@@ -13,10 +13,15 @@ import type {Source} from './source.ts';
 
 // Why a row differs. Nothing is kept for this while rows run: the trace is gone through again, up to the difference, with somebody who looks on.
 
-const toText = new TextDecoder();
+const toText = new TextDecoder('utf-8', {ignoreBOM: true});
 
 export function rowText(row: TraceReader): string {
 	return toText.decode(row.rawBytes.subarray(row.rawStart, row.rawEnd));
+}
+
+/** The line end of a record, which the last one may not have. */
+export function lineEnd(row: TraceReader): string {
+	return toText.decode(row.rawBytes.subarray(row.rawEnd, row.rawEnd + row.lineEndLength));
 }
 
 /** A difference as it was found, before it is explained. */
@@ -76,10 +81,10 @@ const together: readonly number[] = [
 /** The value of a word at a page, as something that can be compared. */
 function pageValue(mm: mm_struct, address: number, word: string): string | number {
 	observe(mm, address, state);
-	if (word === 'data') return `${state.data_hi}:${state.data_lo}`;
+	if (word === 'data') return state.hasData ? `${state.data_hi}:${state.data_lo}` : 'none';
 	if (word in state) return state[word as 'pfn'];
 	const bit = 1 << (WORDS as readonly string[]).indexOf(word), group = together.find(words => (words & bit) !== 0) ?? bit;
-	return state.words & group;
+	return (state.words & group) === WORD_BIT.none ? 'none' : `words ${state.words & group}`;
 }
 
 /** The value of a word of the vma at an address. */
@@ -134,7 +139,7 @@ class Setters implements Onlooker {
 
 /** The value that a word has before anything happened. */
 function isNothing(value: string | number | undefined): boolean {
-	return value === undefined || value === 0 || value === -1 || value === 'none' || value === 'false' || value === '0:0' || value === WORD_BIT.none;
+	return value === undefined || value === 0 || value === -1 || value === 'none' || value === 'false' || value === '0:0' || value === 'words 0';
 }
 
 /** Writes down what is around addresses, before and after a row. */

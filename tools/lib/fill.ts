@@ -6,10 +6,10 @@ import {find_vma} from '../../mm/mmap.ts';
 import {permissions, rss, show_smap_vma_flags, shownStart} from '../../mm/task_mmu.ts';
 import {vmstat} from '../../mm/vmstat.ts';
 import type {Kind} from './bind.ts';
-import {formatOutcome, formatReturn, formatSignal} from './check.ts';
+import {formatOutcome, formatReturn, formatSignal, type PageRun, runOf} from './check.ts';
 import {TraceError} from './errors.ts';
-import {rowText} from './explain.ts';
-import {describe, hex, newPageState, observe, type PageState, WORD_BIT} from '../../kernel/observe.ts';
+import {lineEnd, rowText} from './explain.ts';
+import {describe, hex, newPageState, nothingUntil, observe, type PageState, WORD_BIT} from '../../kernel/observe.ts';
 import {FIELD, type TraceReader} from './scan.ts';
 import type {Session} from './session.ts';
 
@@ -28,6 +28,7 @@ interface Run {
 export class Filler {
 	private readonly names: Record<Kind, number> = {pfn: 0, entry: 0, anon_vma: 0};
 	private readonly state: PageState = newPageState();
+	private readonly range: PageRun = {start: 0, end: 0};
 
 	/** @returns the row as it is written back, without a line end; several lines for a run of pages that are not alike */
 	row(row: TraceReader, session: Session): string {
@@ -58,15 +59,18 @@ export class Filler {
 	/** A `pte` row: one row for each run of pages that are alike. */
 	private runs(row: TraceReader, session: Session): string {
 		const {mm} = session.machine.tasks.get(row.task)!, {PAGE_SIZE} = session.machine.arch, runs: Run[] = [];
-		const start = u64(row.lo[0]!, row.hi[0]!), pages = Math.max(1, u64(row.lo[1]!, row.hi[1]!));
-		for (let i = 0; i < pages; i++) {
-			const at = start + i * PAGE_SIZE, run = runs.at(-1);
-			if (run !== undefined && this.page(mm!, at, run.pages, session) === run.text) run.pages++;
-			else runs.push({start: at, pages: 1, text: this.page(mm!, at, 0, session)});
+		runOf(row, mm!, this.range);
+		for (let at = this.range.start; at < this.range.end;) {
+			const run = runs.at(-1), same = run !== undefined && this.page(mm!, at, run.pages, session) === run.text;
+			const text = same ? run.text : this.page(mm!, at, 0, session);
+			const next = Math.min(this.range.end, this.state.words === WORD_BIT.none ? nothingUntil(mm!, at) : at + PAGE_SIZE), pages = (next - at) / PAGE_SIZE;
+			if (same) run.pages += pages;
+			else runs.push({start: at, pages, text});
+			at = next;
 		}
 		if (runs.length === 1) return withResult(row, runs[0]!.text);
 		const fields = parse(rowText(row), {relax_column_count: true})[0] as string[];
-		return runs.map(({start: at, pages: count, text}) => withFields(row, fields, hex(at), String(count), text)).join('\n');
+		return runs.map(({start: at, pages: count, text}) => withFields(row, fields, hex(at), String(count), text)).join(lineEnd(row) || '\n');
 	}
 
 	/** The words of a page, as if it were so many pages further down. */
@@ -104,7 +108,7 @@ function vmaResult(row: TraceReader, mm: mm_struct): string {
 
 /** The row with another result. Fields that it is too short for are added. */
 function withResult(row: TraceReader, result: string): string {
-	const toText = new TextDecoder(), column = row.columnOf[FIELD.result]!;
+	const toText = new TextDecoder('utf-8', {ignoreBOM: true}), column = row.columnOf[FIELD.result]!;
 	if (result === '') return rowText(row);
 	const before = toText.decode(row.rawBytes.subarray(row.rawStart, row.rawFieldStart(FIELD.result)));
 	const after = toText.decode(row.rawBytes.subarray(row.rawFieldEnd(FIELD.result), row.rawEnd));

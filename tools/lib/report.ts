@@ -1,5 +1,6 @@
 import {type Decision, decisionNames, decisions, DECISIONS_KEPT, letterOf} from '../../include/linux/decisions.ts';
 import type {Machine} from '../../include/linux/machine.ts';
+import {printable} from './errors.ts';
 
 // What a replay found, as data. `--format json` prints a TraceReport a line; the fields are documented in README.md.
 
@@ -81,5 +82,5 @@ export function reasonsOf(m: Machine): Reason[] {
 
 /** The first line of a difference, as every format has it. */
 export function headline(file: string, difference: Difference): string {
-	return `${file}:${difference.line}: ${difference.event}: recorded ${difference.recorded}, model ${difference.model}`;
+	return `${printable(file)}:${difference.line}: ${difference.event}: recorded ${difference.recorded}, model ${difference.model}`;
 }

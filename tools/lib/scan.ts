@@ -285,8 +285,12 @@ const PLAIN_COLUMNS: readonly number[] = [FIELD.event, FIELD.task, FIELD.a0, FIE
 export interface RowHandler {
 	/** @returns false to read no further */
 	onRow(row: TraceReader): boolean;
-	/** A comment, a blank line or the header: only the raw record means something, and the header's columns are known from the header on. */
-	onComment?(row: TraceReader): void;
+	/**
+	 * A comment, a blank line or the header: only the raw record means something, and the header's columns are known from the header on.
+	 *
+	 * @returns false to read no further
+	 */
+	onComment?(row: TraceReader): unknown;
 }
 
 /**
@@ -757,7 +761,7 @@ export class TraceReader {
 			return;
 		}
 		if (this.isRow) this.readHeader();
-		this.handler.onComment?.(this);
+		if (this.handler.onComment?.(this) === false) this.stopped = true;
 	}
 
 	/** Reads the event, the task and the arguments of the current row out of its fields. */
@@ -844,6 +848,7 @@ export class TraceReader {
 	/** Learns from the current record what the columns are. */
 	private readHeader(): void {
 		const names = csvFields(this.recordText()), fieldOf = new Uint8Array(names.length).fill(IGNORED);
+		if (!names.some(name => name.trim() === 'event')) throw new TraceError(this.file, this.line, 1, 'a header row with the column event', quoted(this.recordText()));
 		names.forEach((name, column) => {
 			// A column without a name is what a spreadsheet leaves behind
 			if (name !== '' && names.indexOf(name) < column) this.failColumn(column, 'each column once', name);
@@ -854,7 +859,6 @@ export class TraceReader {
 			fieldOf[column] = field;
 			this.columnOf[field] = column;
 		});
-		if (this.columnOf[FIELD.event]! < 0) throw new TraceError(this.file, this.line, 1, 'a header row with the column event', quoted(this.recordText()));
 		this.fieldOf = fieldOf;
 		this.columnCount = names.length;
 		this.isPlain = names.length === PLAIN_COLUMNS.length && PLAIN_COLUMNS.every((field, column) => field === fieldOf[column]);

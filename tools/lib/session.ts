@@ -1,4 +1,5 @@
 import {symbolsOf} from '../../arch/symbols.ts';
+import {PF_INSTR, PF_PROT, PF_RSVD, PF_USER, PF_WRITE} from '../../arch/x86/fault.ts';
 import {NotModelledError, OutOfFrames} from '../../include/linux/bug.ts';
 import {type Config, DEFAULT_CONFIG, failKinds, Machine} from '../../include/linux/machine.ts';
 import type {task_struct} from '../../include/linux/mm_types.ts';
@@ -86,8 +87,7 @@ export class Session implements RowHandler {
 			if (this.machine !== undefined) row.fail(FIELD.event, 'configuration only before every other row');
 			this.config = configure(row, this.config);
 			row.symbols = this.symbols();
-			this.onComment?.(row);
-			return true;
+			return this.onComment?.(row) !== false;
 		}
 		this.begin();
 		if (this.stopped) row.fail(FIELD.event, 'the end of the trace, since the kernel has stopped');
@@ -103,7 +103,7 @@ export class Session implements RowHandler {
 	}
 
 	/** A comment or blank line, the header, or a configuration row: for whoever writes the trace back. */
-	onComment?: (row: TraceReader) => void;
+	onComment?: (row: TraceReader) => unknown;
 
 	/** The trace's configuration as far as it is read, and what the user has in its place. */
 	private configured(): Partial<Config> {
@@ -129,7 +129,9 @@ export class Session implements RowHandler {
 	private runRow(row: TraceReader): Mismatch | null {
 		const {event} = row, answer = answers[event]!;
 		if (answer === ANSWER.observation) return this.observer.check(row, event === EVENT.vmstat ? null : this.task(row).mm);
+		if (answer === ANSWER.none && row.resultGiven() && !row.resultIs('BUG')) row.fail(FIELD.result, 'no result, for the event has none');
 		if (event === EVENT.fail_alloc) return this.failAllocation(row);
+		if (event === EVENT.fault || event === EVENT.signal) demandCode(row);
 		const task = this.task(row), {outcome} = this;
 		if (event === EVENT.mmap || event === EVENT.mremap || event === EVENT.brk || event === EVENT.syscall) this.placeAsRecorded(row);
 		else if (event === EVENT.fork || event === EVENT.thread) outcome.child = this.numberForTask(row);
@@ -178,6 +180,12 @@ export class Session implements RowHandler {
 		if (error instanceof OutOfFrames) throw new TraceError(row.file, row.line, row.column(FIELD.event), 'a trace that fits the machine (--max-pages)', error.message);
 		throw error;
 	}
+}
+
+/** Refuses an error code that no processor reports, and a signal that is neither fatal nor not. */
+function demandCode(row: TraceReader): void {
+	const isFault = row.event === EVENT.fault, most = isFault ? PF_PROT | PF_WRITE | PF_USER | PF_RSVD | PF_INSTR : 1;
+	if (row.hi[1] !== 0 || row.lo[1]! < 0 || row.lo[1]! > most) row.fail(FIELD.a1, isFault ? 'an error code of a page fault' : '1 for a fatal signal, 0 for another');
 }
 
 /** A reader whose rows run in a session, with the symbolic flags of the architecture. */

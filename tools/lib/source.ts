@@ -124,7 +124,7 @@ function isTraceName(name: string): boolean {
 /** The traces of a folder and below it, in the order of their names. */
 async function tracesIn(folder: string): Promise<string[]> {
 	const entries = await readdir(folder, {withFileTypes: true, recursive: true});
-	const files = entries.filter(entry => !entry.isDirectory() && isTraceName(entry.name)).map(entry => path.join(entry.parentPath, entry.name));
+	const files = entries.filter(entry => (entry.isFile() || entry.isSymbolicLink()) && isTraceName(entry.name)).map(entry => path.join(entry.parentPath, entry.name));
 	if (files.length === 0) throw new TraceError(folder, 0, 0, 'traces (*.csv, *.csv.gz)', 'none in the folder');
 	return files.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
 }
@@ -134,7 +134,9 @@ export async function sourcesOf(argument: string, stdin: AsyncIterable<Uint8Arra
 	if (argument === '-') return [pipeSource('-', stdin)];
 	try {
 		const found = await stat(argument);
-		return found.isDirectory() ? (await tracesIn(argument)).map(fileSource) : [fileSource(argument)];
+		if (found.isDirectory()) return (await tracesIn(argument)).map(fileSource);
+		// a named pipe or a device gives what it has once
+		return [found.isFile() ? fileSource(argument) : pipeSource(argument, createReadStream(argument, {highWaterMark: CHUNK}))];
 	} catch (error) {
 		throw error instanceof TraceError ? error : unreadable(argument, error);
 	}

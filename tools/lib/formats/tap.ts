@@ -1,9 +1,10 @@
+import {printable} from '../errors.ts';
 import {headline, type Difference, type TraceReport} from '../report.ts';
 import type {Format} from './format.ts';
 
 /** A description without what TAP takes for its own. */
 function description(text: string): string {
-	return text.replace(/[\\#]/g, '\\$&').replace(/[\r\n]+/g, ' ');
+	return printable(text).replace(/[\\#]/g, '\\$&');
 }
 
 /** The explanation as a YAML block, whose values are JSON strings. */

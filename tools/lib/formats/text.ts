@@ -1,3 +1,4 @@
+import {printable} from '../errors.ts';
 import {headline, type Difference, type Reason, type TraceReport} from '../report.ts';
 import type {Colour, Format} from './format.ts';
 
@@ -28,9 +29,9 @@ function differenceLines(file: string, difference: Difference, colour: Colour): 
 export function text(): Format {
 	return {
 		trace(report: TraceReport, colour: Colour): string {
-			const {file, status, rows, differences, error} = report;
+			const {status, rows, differences, error} = report, file = printable(report.file);
 			if (status === 0) return `${colour('green', 'agrees')} ${file} (${rows} rows, ${report.revision})\n`;
-			const lines = differences.flatMap(difference => differenceLines(file, difference, colour));
+			const lines = differences.flatMap(difference => differenceLines(report.file, difference, colour));
 			if (status === 1) lines.push(`${colour('red', 'differs')} ${file} (${rows} rows, ${report.revision}, ${differences.length} ${differences.length === 1 ? 'difference' : 'differences'})`);
 			else if (error !== null) lines.push(`${colour('red', status === 2 ? 'unusable' : 'model bug')} ${file}`);
 			return `${lines.join('\n')}\n`;
