@@ -1,5 +1,10 @@
 // The library: a machine with a kernel of one posting, calls, and a look at its state.
 
+export {abi} from './arch/abi.ts';
+export type {AbiView, Revision as AbiRevision} from './arch/abi.ts';
+export {collisions} from './arch/collisions.ts';
+export {architectureNames, kernelNames, postingNames} from './include/linux/abi.ts';
+export type {ArchitectureName, KernelName, PostingName} from './include/linux/abi.ts';
 export {Kernel, Task} from './kernel/kernel.ts';
 export type {Access, Flags, PageView, Reason, VmaView} from './kernel/kernel.ts';
 export {errnoName, errnos} from './include/asm-generic/errno.ts';

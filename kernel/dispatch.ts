@@ -1,5 +1,4 @@
 import {access, OOM, PF_INSTR, PF_PROT, PF_USER, PF_WRITE, SIGSEGV, do_page_fault, wouldFault} from '../arch/x86/fault.ts';
-import {x86_64} from '../arch/x86/syscalls.ts';
 import {EFAULT} from '../include/asm-generic/errno.ts';
 import {KernelBug, modelBug, notModelled} from '../include/linux/bug.ts';
 import {because, D} from '../include/linux/decisions.ts';
@@ -9,7 +8,7 @@ import {failKinds, type Machine} from '../include/linux/machine.ts';
 import {NUMA_NO_NODE} from '../include/linux/mempolicy.ts';
 import {PAGE_ALIGN, page_down, wrap} from '../include/linux/mm.ts';
 import type {mm_struct, task_struct} from '../include/linux/mm_types.ts';
-import {HANG, u64, type long, type signal_t, type ulong} from '../include/linux/types.ts';
+import {HANG, TWO_32, u64, type long, type signal_t, type ulong} from '../include/linux/types.ts';
 import {fput, openFile, ramfs_file_operations} from '../mm/filemap.ts';
 import {sys_remap_anon_pages, sys_remap_file_pages} from '../mm/fremap.ts';
 import {collapse, splitAtAddress} from '../mm/huge_memory.ts';
@@ -68,26 +67,28 @@ export function newOutcome(): Outcome {
 	return {ret: 0, signal: 0, address_lo: 0, address_hi: 0, wrong_token: false, token_lo: 0, token_hi: 0, bug: null, error_code: -1, child: 0};
 }
 
-const TWO_47 = 2 ** 47;
-
 /** The kernel's own access to user memory ended with -EFAULT. */
 export const EFAULT_SIGNAL: signal_t = -EFAULT;
 
+function setWords(out: Outcome, lo: number, hi: number): void {
+	out.address_lo = lo;
+	out.address_hi = hi;
+}
+
 function setAddress(out: Outcome, address: ulong): void {
-	out.address_lo = address | 0;
-	out.address_hi = (address / 4294967296) | 0;
+	setWords(out, address | 0, (address / TWO_32) | 0);
 }
 
 /** One access of a user. Above user memory si_addr is what the processor knows of it: nothing where the address is none at all. */
 function userAccess(mm: mm_struct, address: ulong, code: number, row: Row, out: Outcome): number {
-	if (address < TWO_47) {
+	if (address < mm.arch.NONCANONICAL) {
 		const page = access(mm, address, code | PF_USER);
 		if (page < 0) setAddress(out, address);
+		if (page < 0 && address > Number.MAX_SAFE_INTEGER) setWords(out, row.lo[0]!, row.hi[0]!);
 		return page;
 	}
 	const canonical = (row.hi[0]! >>> 0) >= 0xffff_8000;
-	out.address_lo = canonical ? row.lo[0]! : 0;
-	out.address_hi = canonical ? row.hi[0]! : 0;
+	setWords(out, canonical ? row.lo[0]! : 0, canonical ? row.hi[0]! : 0);
 	return because(mm.machine, D.fault_kernel_address, -SIGSEGV);
 }
 
@@ -105,7 +106,7 @@ function checkToken(m: Machine, page: number, address: ulong, row: Row, out: Out
 	out.wrong_token = true;
 	out.token_lo = token_lo[page]!;
 	out.token_hi = token_hi[page]!;
-	setAddress(out, address - (address & 4095));
+	setAddress(out, address - (address & (m.arch.PAGE_SIZE - 1)));
 }
 
 /** read, write, kread, kwrite: the first address, then each further page at its start, until one cannot be reached. */
@@ -195,19 +196,70 @@ const systemCalls: Partial<Record<EventName, Handler>> = {
 	uffd_move: m => notModelled(`userfaultfd under revision ${m.config.revision}`),
 };
 
-const shifted = {event: 0, lo: new Int32Array(6), hi: new Int32Array(6), given: 0};
+/** A row that is another's in other numbers. */
+interface Scratch extends Row {
+	event: number;
+	given: number;
+}
 
-/** A system call by its number in the architecture and revision of the trace. */
+function scratch(): Scratch {
+	return {event: 0, lo: new Int32Array(6), hi: new Int32Array(6), given: 0};
+}
+
+const shifted = scratch(), adapted = scratch();
+
+/**
+ * A system call by its number in the architecture and revision of the trace.
+ *
+ * @model A row has no column for a sixth argument behind the number, so the offset of a mapping is 0, and mmap2 is mmap. i386's mmap takes a pointer to
+ * its arguments, which a row does not have.
+ */
 function rawSystemCall(m: Machine, task: task_struct, mm: mm_struct, row: Row, out: Outcome): long {
-	const number = arg(row, 0), table = x86_64[m.config.revision], name = table.calls.get(number);
-	if (number > table.last) return sys_ni_syscall(m);
-	if (name === undefined) return notModelled(`system call ${number}`);
+	const number = m.arch.ULONG_RANGE === TWO_32 ? row.lo[0]! >>> 0 : arg(row, 0), name = m.syscalls.get(number);
+	if (name === undefined) return sys_ni_syscall(m);
 	// a row of these names nodes where the kernel's own arguments are addresses of masks and lists
 	if (name === 'mbind' || name === 'migrate_pages' || name === 'move_pages') return notModelled(`${name} by its number`);
+	const called = name === 'mmap2' ? 'mmap' : name, handler = systemCalls[called as EventName];
+	if (handler === undefined || (name === 'mmap' && m.arch.name === 'i386')) return notModelled(`system call ${number}, ${name}`);
+	shifted.event = EVENT[called as EventName];
 	shifted.lo.set(row.lo.subarray(1));
 	shifted.hi.set(row.hi.subarray(1));
+	shifted.lo[5] = 0;
+	shifted.hi[5] = 0;
 	shifted.given = row.given >> 1;
-	return systemCalls[name as EventName]!(m, task, mm, shifted, out);
+	return handler(m, task, mm, adapt(m, shifted), out);
+}
+
+/** What an event is given as flags: which argument, and whose. */
+const flagArguments: Partial<Record<EventName, readonly (readonly [argument: number, kind: 'prot' | 'map' | 'advice' | 'msync' | 'mlockall'])[]>> = {
+	mmap: [[2, 'prot'], [3, 'map']],
+	mprotect: [[2, 'prot']],
+	madvise: [[2, 'advice']],
+	msync: [[2, 'msync']],
+	mlockall: [[0, 'mlockall']],
+	remap_file_pages: [[2, 'prot'], [4, 'map']],
+};
+
+const flagsOfEvent = EVENTS.map(({name}) => flagArguments[name] ?? []);
+
+/** How many arguments of an event are words of the processor. Tokens and sizes of files are not, nor is the offset of a mapping, which mmap2 tells. */
+const wordsOfEvent = EVENTS.map(({name}, event) => {
+	if (name === 'mmap') return 5;
+	if (name === 'file' || name === 'shm' || name === 'chardev') return 0;
+	return event >= EVENT.mmap && event <= EVENT.uffd_move ? 6 : 2;
+});
+
+/** A row as mm reckons: arguments no wider than the processor's words, and the architecture's flags as the generic ones. */
+function adapt(m: Machine, row: Row): Row {
+	if (!m.adapts) return row;
+	const {convention} = m, narrow = m.arch.ULONG_RANGE === TWO_32;
+	adapted.event = row.event;
+	adapted.given = row.given;
+	adapted.lo.set(row.lo);
+	adapted.hi.set(row.hi);
+	if (narrow) adapted.hi.fill(0, 0, wordsOfEvent[row.event]!);
+	if (convention !== null) for (const [i, kind] of flagsOfEvent[row.event]!) adapted.lo[i] = convention[kind](adapted.lo[i]!);
+	return adapted;
 }
 
 /** What a pending signal does when a system call is over. */
@@ -326,13 +378,14 @@ export function dispatch(m: Machine, task: task_struct, row: Row, out: Outcome):
 	out.bug = null;
 	out.error_code = -1;
 	try {
-		out.ret = handlers[row.event]!(m, task, task.mm!, row, out);
+		out.ret = handlers[row.event]!(m, task, task.mm!, adapt(m, row), out);
 	} catch (error) {
 		if (!(error instanceof KernelBug)) throw error;
 		out.bug = error.message;
 		locksAreLost();
 		return;
 	}
+	if (out.ret < 0 && out.ret !== HANG && m.convention !== null) out.ret = -m.convention.errno(-out.ret);
 	if (out.ret === HANG || out.signal === OOM) do_group_exit(m, task);
 	else if (endsSystemCall(row.event)) endOfSystemCall(m, task);
 }

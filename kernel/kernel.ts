@@ -1,5 +1,6 @@
 import {OOM, SIGBUS, SIGSEGV} from '../arch/x86/fault.ts';
-import {symbols} from '../arch/x86/mman.ts';
+import {symbolsOf} from '../arch/symbols.ts';
+import type {Numbers} from '../include/linux/abi.ts';
 import {KernelBug} from '../include/linux/bug.ts';
 import {type Decision, type DecisionName, decisionNames, decisions, DECISIONS_KEPT, type Letter, letterOf} from '../include/linux/decisions.ts';
 import {type Config, Machine} from '../include/linux/machine.ts';
@@ -62,7 +63,7 @@ export interface Reason {
 const accessNames = new Map<number, Access['result']>([[0, 'ok'], [SIGBUS, 'SIGBUS'], [SIGSEGV, 'SIGSEGV'], [OOM, 'OOM'], [EFAULT_SIGNAL, '-EFAULT']]);
 
 /** The number that flags stand for. @throws RangeError for a name that is not known */
-function flagsOf(flags: Flags): number {
+function flagsOf(flags: Flags, symbols: Numbers): number {
 	if (typeof flags === 'number') return flags;
 	return flags.split('|').reduce((sum, name) => {
 		const value = Object.hasOwn(symbols, name) ? symbols[name]! : NaN;
@@ -74,6 +75,8 @@ function flagsOf(flags: Flags): number {
 /** A machine with a kernel of one posting, and its tasks. What a trace can do by rows, this does by calls. */
 export class Kernel {
 	readonly machine: Machine;
+	/** What flags may be called. @internal */
+	readonly symbols: Numbers;
 	private readonly outcome: Outcome = newOutcome();
 	private readonly row = {event: 0, lo: new Int32Array(6), hi: new Int32Array(6), given: 0};
 	private nextTask = 2;
@@ -81,6 +84,7 @@ export class Kernel {
 	/** @param config - as the configuration rows of a trace; `revision` is `2013-05` unless told */
 	constructor(config: Partial<Config> = {}) {
 		this.machine = new Machine(config);
+		this.symbols = symbolsOf(this.machine.arch.name, this.machine.rev);
 		addTask(this.machine, 1, mm_alloc(this.machine));
 	}
 
@@ -161,12 +165,16 @@ export class Task {
 		return signal === SIGBUS || signal === SIGSEGV ? {result, address: (address_hi >>> 0) * TWO_32 + (address_lo >>> 0)} : {result};
 	}
 
+	private flags(flags: Flags): number {
+		return flagsOf(flags, this.kernel.symbols);
+	}
+
 	private get mm(): mm_struct {
 		return this.kernel.living(this.number).mm!;
 	}
 
 	mmap(address: ulong, length: ulong, prot: Flags, flags: Flags, fd = -1, offset = 0): long {
-		return this.call('mmap', address, length, flagsOf(prot), flagsOf(flags), fd, offset);
+		return this.call('mmap', address, length, this.flags(prot), this.flags(flags), fd, offset);
 	}
 
 	munmap(address: ulong, length: ulong): long {
@@ -174,15 +182,15 @@ export class Task {
 	}
 
 	mprotect(address: ulong, length: ulong, prot: Flags): long {
-		return this.call('mprotect', address, length, flagsOf(prot));
+		return this.call('mprotect', address, length, this.flags(prot));
 	}
 
 	mremap(address: ulong, oldLength: ulong, newLength: ulong, flags: Flags = 0, newAddress: ulong = 0): long {
-		return this.call('mremap', address, oldLength, newLength, flagsOf(flags), newAddress);
+		return this.call('mremap', address, oldLength, newLength, this.flags(flags), newAddress);
 	}
 
 	madvise(address: ulong, length: ulong, advice: Flags): long {
-		return this.call('madvise', address, length, flagsOf(advice));
+		return this.call('madvise', address, length, this.flags(advice));
 	}
 
 	mlock(address: ulong, length: ulong): long {
@@ -194,7 +202,7 @@ export class Task {
 	}
 
 	mlockall(flags: Flags): long {
-		return this.call('mlockall', flagsOf(flags));
+		return this.call('mlockall', this.flags(flags));
 	}
 
 	munlockall(): long {
@@ -206,7 +214,7 @@ export class Task {
 	}
 
 	msync(address: ulong, length: ulong, flags: Flags): long {
-		return this.call('msync', address, length, flagsOf(flags));
+		return this.call('msync', address, length, this.flags(flags));
 	}
 
 	brk(address: ulong): long {
@@ -215,12 +223,12 @@ export class Task {
 
 	/** @returns as the posting has it: 0 (2013-05) or the bytes moved (2014-10), or a negated errno */
 	remap_anon_pages(destination: ulong, source: ulong, length: ulong, flags: Flags = 0): long {
-		return this.call('remap_anon_pages', destination, source, length, flagsOf(flags));
+		return this.call('remap_anon_pages', destination, source, length, this.flags(flags));
 	}
 
 	/** @param node - -1 for an empty mask */
 	mbind(start: ulong, length: ulong, mode: Flags, node: number, flags: Flags = 0): long {
-		return this.call('mbind', start, length, flagsOf(mode), node, flagsOf(flags));
+		return this.call('mbind', start, length, this.flags(mode), node, this.flags(flags));
 	}
 
 	/** @param pid - 0 for this task */
@@ -229,7 +237,7 @@ export class Task {
 	}
 
 	move_pages(address: ulong, pages: number, node: number, flags: Flags = 0): long {
-		return this.call('move_pages', address, pages, node, flagsOf(flags));
+		return this.call('move_pages', address, pages, node, this.flags(flags));
 	}
 
 	/** A system call by its number. */
@@ -302,7 +310,7 @@ export class Task {
 	}
 
 	remap_file_pages(address: ulong, length: ulong, prot: Flags, pageOffset: number, flags: Flags = 0): long {
-		return this.call('remap_file_pages', address, length, flagsOf(prot), pageOffset, flagsOf(flags));
+		return this.call('remap_file_pages', address, length, this.flags(prot), pageOffset, this.flags(flags));
 	}
 
 	/** A descriptor for mmap, of a regular file of zeroes. @param size - bytes */

@@ -1,6 +1,6 @@
 import {EAGAIN, EINTR, EINVAL, ENOMEM} from '../include/asm-generic/errno.ts';
 import {is_swap_pte, pmd_lock_key, pmd_lock_of, pmd_none, pmd_trans_huge, pmd_unlock_of, pte_clear, pte_mkdirty, pte_none, pte_offset, pte_pfn, pte_present, pte_same,
-	pte_to_swp_entry, PTE_FILE_MAX_BITS, ptep_get, set_pte_at, set_pte_file, table_of} from '../include/asm-generic/pgtable.ts';
+	pte_to_swp_entry, ptep_get, set_pte_at, set_pte_file, table_of} from '../include/asm-generic/pgtable.ts';
 import {moving} from '../include/asm-generic/mman-common.ts';
 import {BUG, modelBug} from '../include/linux/bug.ts';
 import {because, D, decide} from '../include/linux/decisions.ts';
@@ -268,7 +268,7 @@ export function sys_remap_file_pages(task: task_struct, mm: mm_struct, start_: u
 	const m = mm.machine, start = page_down(mm, start_), size = page_down(mm, size_);
 	if (prot !== 0) return because(m, D.rfp_prot, -EINVAL);
 	if (wrap(mm, start + size) <= start) return because(m, D.rfp_wraps, -EINVAL);
-	if (pgoff + size / mm.arch.PAGE_SIZE >= 2 ** PTE_FILE_MAX_BITS) return because(m, D.rfp_pgoff_overflows, -EINVAL);
+	if (pgoff + size / mm.arch.PAGE_SIZE >= 2 ** mm.arch.PTE_FILE_MAX_BITS) return because(m, D.rfp_pgoff_overflows, -EINVAL);
 	down_write(mm);
 	const {err, locked} = remapFilePages(mm, start, size, pgoff);
 	up_write(mm);

@@ -633,8 +633,9 @@ export function splitAtAddress(mm: mm_struct, address: ulong): void {
 
 // khugepaged
 
-/** @source mm/huge_memory.c:hugepage_vma_check() - K */
+/** @source mm/huge_memory.c:hugepage_vma_check() - K @model Where there are no huge pages, there is no khugepaged to ask. */
 function hugepage_vma_check(vma: vm_area_struct): boolean {
+	if (!vma.vm_mm.arch.huge_pages) return false;
 	const {thp} = vma.vm_mm.machine.config;
 	if ((!vma_test(vma, VM_HUGEPAGE) && thp !== 'always') || vma_test(vma, VM_NOHUGEPAGE)) return false;
 	return thp !== 'never' && vma.anon_vma !== null && vma.vm_ops === null;

@@ -1,5 +1,5 @@
 import {EACCES, EAGAIN, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP} from '../include/asm-generic/errno.ts';
-import {madvise as advices} from '../include/asm-generic/mman-common.ts';
+import {madvise as advices, userfault} from '../include/asm-generic/mman-common.ts';
 import {is_swap_pte, pte_to_swp_entry, ptep_get} from '../include/asm-generic/pgtable.ts';
 import {notModelled} from '../include/linux/bug.ts';
 import {because, D, decide} from '../include/linux/decisions.ts';
@@ -19,8 +19,9 @@ import {read_swap_cache_async} from './swap_state.ts';
 import {forEachPte} from './vmscan.ts';
 
 const {MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, MADV_REMOVE, MADV_DONTFORK, MADV_DOFORK, MADV_MERGEABLE,
-	MADV_UNMERGEABLE, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTDUMP, MADV_DODUMP, MADV_USERFAULT, MADV_NOUSERFAULT, MADV_HWPOISON,
+	MADV_UNMERGEABLE, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTDUMP, MADV_DODUMP, MADV_HWPOISON,
 	MADV_SOFT_OFFLINE} = advices;
+const {MADV_USERFAULT, MADV_NOUSERFAULT} = userfault;
 
 /**
  * The flags that a vma has once it has got the advice.
@@ -142,8 +143,11 @@ function madvise_behavior_valid(mm: mm_struct, behavior: number): boolean {
 		case MADV_MERGEABLE:
 		case MADV_UNMERGEABLE:
 			return mm.machine.config.ksm;
+		case MADV_HUGEPAGE:
+		case MADV_NOHUGEPAGE:
+			return mm.arch.huge_pages;
 		case MADV_DOFORK: case MADV_DONTFORK: case MADV_NORMAL: case MADV_SEQUENTIAL: case MADV_RANDOM: case MADV_REMOVE: case MADV_WILLNEED:
-		case MADV_DONTNEED: case MADV_HUGEPAGE: case MADV_NOHUGEPAGE: case MADV_DONTDUMP: case MADV_DODUMP: case MADV_USERFAULT:
+		case MADV_DONTNEED: case MADV_DONTDUMP: case MADV_DODUMP: case MADV_USERFAULT:
 		case MADV_NOUSERFAULT:
 			return true;
 		default:

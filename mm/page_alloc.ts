@@ -1,6 +1,6 @@
 import {decide, D} from '../include/linux/decisions.ts';
 import {outOfFrames} from '../include/linux/bug.ts';
-import {FAIL_PAGE, FAIL_PMD, FAIL_PTE, GROUP, type Machine, type MemMap} from '../include/linux/machine.ts';
+import {FAIL_PAGE, FAIL_PMD, FAIL_PTE, type Machine, type MemMap} from '../include/linux/machine.ts';
 import {PG_head, PG_named} from '../include/linux/mm.ts';
 import type {pfn_t} from '../include/linux/types.ts';
 
@@ -77,12 +77,12 @@ export function alloc_page(m: Machine): pfn_t {
 	}
 	let page = mem_map.group_free[group]!;
 	if (page === 0) {
-		page = group * GROUP + mem_map.group_fresh[group]!++;
+		page = group * mem_map.group_frames + mem_map.group_fresh[group]!++;
 	} else {
 		mem_map.group_free[group] = mem_map.index[page]!;
 		mem_map.index[page] = 0;
 	}
-	if (++mem_map.group_used[group]! === GROUP) leavePartial(mem_map, group);
+	if (++mem_map.group_used[group]! === mem_map.group_frames) leavePartial(mem_map, group);
 	mem_map._count[page] = 1;
 	return page;
 }
@@ -94,11 +94,11 @@ export function alloc_page(m: Machine): pfn_t {
  * @model The memory is never too scattered for one.
  */
 export function alloc_huge_page(m: Machine): pfn_t {
-	if (!demand(m, GROUP)) return 0;
-	const {mem_map} = m;
-	const group = takeEmptyGroup(mem_map), page = group * GROUP;
-	mem_map.group_used[group] = GROUP;
-	mem_map.group_fresh[group] = GROUP;
+	const {mem_map} = m, {group_frames} = mem_map;
+	if (!demand(m, group_frames)) return 0;
+	const group = takeEmptyGroup(mem_map), page = group * group_frames;
+	mem_map.group_used[group] = group_frames;
+	mem_map.group_fresh[group] = group_frames;
 	mem_map._count[page] = 1;
 	mem_map.flags[page] = PG_head;
 	return page;
@@ -108,7 +108,7 @@ export function alloc_huge_page(m: Machine): pfn_t {
 export function put_page(m: Machine, page: pfn_t): void {
 	if (--m.mem_map._count[page]! !== 0) return;
 	if ((m.mem_map.flags[page]! & PG_head) === 0) free_hot_cold_page(m, page);
-	else for (let i = 0; i < GROUP; i++) free_hot_cold_page(m, page + i);
+	else for (let i = 0; i < m.mem_map.group_frames; i++) free_hot_cold_page(m, page + i);
 }
 
 /**
@@ -117,7 +117,7 @@ export function put_page(m: Machine, page: pfn_t): void {
  * @source mm/page_alloc.c:free_hot_cold_page() - I
  */
 function free_hot_cold_page(m: Machine, page: pfn_t): void {
-	const {mem_map} = m, group = Math.trunc(page / GROUP);
+	const {mem_map} = m, group = page >> mem_map.group_shift;
 	if ((mem_map.flags[page]! & PG_named) !== 0) m.names?.frameDied(page);
 	mem_map.flags[page] = 0;
 	mem_map.mapping[page] = 0;
@@ -127,7 +127,7 @@ function free_hot_cold_page(m: Machine, page: pfn_t): void {
 	mem_map.index[page] = mem_map.group_free[group]!;
 	mem_map.group_free[group] = page;
 	const used = --mem_map.group_used[group]!;
-	if (used === GROUP - 1) enterPartial(mem_map, group);
+	if (used === mem_map.group_frames - 1) enterPartial(mem_map, group);
 	if (used === 0) emptyGroup(mem_map, group);
 }
 
@@ -152,7 +152,8 @@ export function pte_alloc_one(m: Machine): number {
 
 /** @returns an empty pmd table; 0 if the allocation fails */
 export function pmd_alloc_one(m: Machine): number {
-	return shouldFail(m, FAIL_PMD) ? 0 : m.tables.alloc();
+	// a level that is folded takes no page
+	return m.arch.PTRS_PER_PMD > 1 && shouldFail(m, FAIL_PMD) ? 0 : m.tables.alloc();
 }
 
 /**

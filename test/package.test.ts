@@ -48,7 +48,7 @@ const vmas: VmaView[] = task.vmas();
 const data: bigint | undefined = task.page(0x1000).data;
 // the types are there, and are not any
 // @ts-expect-error - there is no such posting
-new Kernel({revision: '2015-03'});
+(() => new Kernel({revision: '2015-03'})).name;
 // @ts-expect-error - a number of bytes is no text
 const wrong: string = task.munmap(0x1000, 0x1000);
 // @ts-expect-error - nothing of the kind
@@ -104,7 +104,7 @@ test('package.json names entry, types, command, licence and Node as users need t
 	t.is(manifest['name'], 'userfault-model');
 	t.is(manifest['license'], 'GPL-2.0-only');
 	t.deepEqual(manifest['engines'], {node: '>=20.19'});
-	t.deepEqual(manifest['bin'], {replay: 'dist/tools/replay.js'});
+	t.deepEqual(manifest['bin'], {abi: 'dist/tools/abi.js', replay: 'dist/tools/replay.js'});
 	t.is(manifest['type'], 'module');
 	const lock = JSON.parse(readFileSync(inRoot('package-lock.json'), 'utf8')) as {packages: Record<string, {resolved?: string, dependencies?: unknown, devDependencies?: unknown}>};
 	t.deepEqual(lock.packages['']!.dependencies, manifest['dependencies']);

@@ -6,7 +6,8 @@ import process from 'node:process';
 import {fileURLToPath, pathToFileURL} from 'node:url';
 import {parse} from 'csv-parse';
 import {parse as parseSync} from 'csv-parse/sync';
-import {symbols} from '../arch/x86/mman.ts';
+import {symbolsOf} from '../arch/symbols.ts';
+import {revisions} from '../include/linux/revision.ts';
 import {SymbolTable, TraceReader} from './lib/scan.ts';
 import {readerFor, Session} from './lib/session.ts';
 import {DEFAULT_CONFIG} from '../include/linux/machine.ts';
@@ -79,7 +80,7 @@ const workers: Readonly<Record<string, (file: string) => number | Promise<number
 				return true;
 			},
 		});
-		reader.symbols = new SymbolTable(symbols);
+		reader.symbols = new SymbolTable(symbolsOf('x86_64', revisions['2014-10']));
 		for (const chunk of chunks(file)) reader.push(chunk);
 		reader.end();
 		return rows;

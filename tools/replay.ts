@@ -71,7 +71,7 @@ function addressOf(value: string | undefined): number | undefined {
 	if (value === undefined) return undefined;
 	const address = /^(0x[0-9a-f]+|[0-9]+)$/i.test(value) ? Number(value) : NaN;
 	if (!(address < 2 ** 47)) throw new UsageError('--watch: expected an address below 2^47');
-	return address - (address % 4096);
+	return address;
 }
 
 /** Options and traces; null where yargs has answered already, as for --help. */
@@ -152,7 +152,9 @@ class Follower implements Onlooker {
 		return this.settings.until === undefined || row.line < this.settings.until;
 	}
 
-	private watch(row: TraceReader, session: Session, address: number): void {
+	private watch(row: TraceReader, session: Session, watched: number): void {
+		const {PAGE_SIZE, TASK_SIZE} = session.machine.arch, address = watched - (watched % PAGE_SIZE);
+		if (address >= TASK_SIZE) return;
 		for (const [pid, task] of session.machine.tasks) {
 			const now = session.observer.describe(task.mm!, address), before = this.watched.get(pid) ?? 'none';
 			this.watched.set(pid, now);

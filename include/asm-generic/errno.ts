@@ -1,32 +1,124 @@
-// include/uapi/asm-generic/errno-base.h and errno.h, Linux 3.10 and 3.17: what mm answers. ERESTARTSYS: include/linux/errno.h.
-export const EPERM = 1;
-export const ENOENT = 2;
-export const ESRCH = 3;
-export const EINTR = 4;
-export const EIO = 5;
-export const EBADF = 9;
-export const EAGAIN = 11;
-export const ENOMEM = 12;
-export const EACCES = 13;
-export const EFAULT = 14;
-export const EBUSY = 16;
-export const EEXIST = 17;
-export const ENODEV = 19;
-export const EINVAL = 22;
-export const ENOSYS = 38;
-export const EOVERFLOW = 75;
-export const EOPNOTSUPP = 95;
-export const ERESTARTSYS = 512;
+import {errno_base} from './errno-base.ts';
 
-/** Numbers by name, for reading and printing traces. */
+// include/uapi/asm-generic/errno.h, Linux 3.10 and 3.17. ERESTARTSYS: include/linux/errno.h.
 export const errnos = {
-	EPERM, ENOENT, ESRCH, EINTR, EIO, EBADF, EAGAIN, ENOMEM, EACCES, EFAULT, EBUSY, EEXIST, ENODEV, EINVAL, ENOSYS, EOVERFLOW, EOPNOTSUPP, ERESTARTSYS,
+	...errno_base,
+	EDEADLK:          35,
+	ENAMETOOLONG:     36,
+	ENOLCK:           37,
+	ENOSYS:           38,
+	ENOTEMPTY:        39,
+	ELOOP:            40,
+	EWOULDBLOCK:      11,
+	ENOMSG:           42,
+	EIDRM:            43,
+	ECHRNG:           44,
+	EL2NSYNC:         45,
+	EL3HLT:           46,
+	EL3RST:           47,
+	ELNRNG:           48,
+	EUNATCH:          49,
+	ENOCSI:           50,
+	EL2HLT:           51,
+	EBADE:            52,
+	EBADR:            53,
+	EXFULL:           54,
+	ENOANO:           55,
+	EBADRQC:          56,
+	EBADSLT:          57,
+	EDEADLOCK:        35,
+	EBFONT:           59,
+	ENOSTR:           60,
+	ENODATA:          61,
+	ETIME:            62,
+	ENOSR:            63,
+	ENONET:           64,
+	ENOPKG:           65,
+	EREMOTE:          66,
+	ENOLINK:          67,
+	EADV:             68,
+	ESRMNT:           69,
+	ECOMM:            70,
+	EPROTO:           71,
+	EMULTIHOP:        72,
+	EDOTDOT:          73,
+	EBADMSG:          74,
+	EOVERFLOW:        75,
+	ENOTUNIQ:         76,
+	EBADFD:           77,
+	EREMCHG:          78,
+	ELIBACC:          79,
+	ELIBBAD:          80,
+	ELIBSCN:          81,
+	ELIBMAX:          82,
+	ELIBEXEC:         83,
+	EILSEQ:           84,
+	ERESTART:         85,
+	ESTRPIPE:         86,
+	EUSERS:           87,
+	ENOTSOCK:         88,
+	EDESTADDRREQ:     89,
+	EMSGSIZE:         90,
+	EPROTOTYPE:       91,
+	ENOPROTOOPT:      92,
+	EPROTONOSUPPORT:  93,
+	ESOCKTNOSUPPORT:  94,
+	EOPNOTSUPP:       95,
+	EPFNOSUPPORT:     96,
+	EAFNOSUPPORT:     97,
+	EADDRINUSE:       98,
+	EADDRNOTAVAIL:    99,
+	ENETDOWN:        100,
+	ENETUNREACH:     101,
+	ENETRESET:       102,
+	ECONNABORTED:    103,
+	ECONNRESET:      104,
+	ENOBUFS:         105,
+	EISCONN:         106,
+	ENOTCONN:        107,
+	ESHUTDOWN:       108,
+	ETOOMANYREFS:    109,
+	ETIMEDOUT:       110,
+	ECONNREFUSED:    111,
+	EHOSTDOWN:       112,
+	EHOSTUNREACH:    113,
+	EALREADY:        114,
+	EINPROGRESS:     115,
+	ESTALE:          116,
+	EUCLEAN:         117,
+	ENOTNAM:         118,
+	ENAVAIL:         119,
+	EISNAM:          120,
+	EREMOTEIO:       121,
+	EDQUOT:          122,
+	ENOMEDIUM:       123,
+	EMEDIUMTYPE:     124,
+	ECANCELED:       125,
+	ENOKEY:          126,
+	EKEYEXPIRED:     127,
+	EKEYREVOKED:     128,
+	EKEYREJECTED:    129,
+	EOWNERDEAD:      130,
+	ENOTRECOVERABLE: 131,
+	ERFKILL:         132,
+	EHWPOISON:       133,
+	ERESTARTSYS:     512,
 } as const;
 
-const nameOf = new Map(Object.entries(errnos).map(([name, number]) => [number as number, name]));
+/** What mm answers. The model has these numbers on every architecture; a call's result is given the architecture's own when it returns. */
+export const {
+	EPERM, ENOENT, ESRCH, EINTR, EIO, EBADF, EAGAIN, ENOMEM, EACCES, EFAULT, EBUSY, EEXIST, ENODEV, EINVAL, ENOSYS, EOVERFLOW, EOPNOTSUPP, ERESTARTSYS,
+} = errnos;
 
-/** `-EFAULT` for -14; the number itself where it has no name here. */
-export function errnoName(error: number): string {
-	const name = nameOf.get(-error);
+const namesOf = new WeakMap<Readonly<Record<string, number>>, Map<number, string>>();
+
+/** `-EFAULT` for -14; the number itself where it has no name. Of two names for a number it is the first. @param numbers - an architecture's errno */
+export function errnoName(error: number, numbers: Readonly<Record<string, number>> = errnos): string {
+	let names = namesOf.get(numbers);
+	if (names === undefined) {
+		names = new Map(Object.entries(numbers).reverse().map(([name, number]) => [number, name]));
+		namesOf.set(numbers, names);
+	}
+	const name = names.get(-error);
 	return name === undefined ? String(error) : `-${name}`;
 }

@@ -130,9 +130,6 @@ export function pte_file_soft_dirty(bits: pteval_t): boolean {
 	return (bits & _PAGE_SOFT_DIRTY) !== 0;
 }
 
-/** The highest page offset that an entry can hold is below 2 to this power. */
-export const PTE_FILE_MAX_BITS = 46;
-
 /** Makes an entry that holds a page offset. @param soft_dirty - as the kernel has such bits */
 export function set_pte_file(m: Machine, ptep: ptep_t, pgoff: pgoff_t, soft_dirty: boolean): void {
 	const high = Math.floor(pgoff / TWO_32);
@@ -234,10 +231,11 @@ export function addr_end(address: ulong, end: ulong, size: ulong): ulong {
 }
 
 /**
- * The place of the pmd entry of an address, or -1 where an upper level is empty. Remembered by address space, so that accesses to the same
+ * The place of the pmd entry of an address, or -1 where an upper level is empty, and past user memory, which the tables do not reach. Remembered by address space, so that accesses to the same
  * two megabytes walk once.
  */
 export function pmd_walk(mm: mm_struct, address: ulong): ptep_t {
+	if (address >= mm.arch.TASK_SIZE) return -1;
 	const key = (address * mm.arch.PMD_INVERSE) | 0, way = key & (WALKS - 1);
 	if (mm.walk_key[way] === key) return mm.walk_pmd[way]!;
 	const m = mm.machine, pgd = pgd_offset(mm, address);

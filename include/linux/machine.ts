@@ -1,16 +1,19 @@
 import type {Arch} from '../asm-generic/arch.ts';
-import {x86_64} from '../../arch/x86/arch.ts';
+import {archs} from '../../arch/arch.ts';
+import {type Convention, conventionOf, errnosOf, syscallTable, type SyscallByNumber} from '../../arch/convention.ts';
+import type {ArchitectureName, Numbers} from './abi.ts';
 import {OutOfFrames} from './bug.ts';
 import {DECISIONS_KEPT, decisionNames} from './decisions.ts';
 import type {file} from './fs.ts';
 import type {mm_struct, task_struct} from './mm_types.ts';
 import {DEFAULT_REVISION, type Revision, type RevisionName, revisions} from './revision.ts';
 import type {anon_vma} from './rmap.ts';
+import {TWO_32} from './types.ts';
 
 /** What a trace's configuration rows say; see docs/trace-format.md. */
 export interface Config {
 	readonly revision: RevisionName;
-	readonly arch: 'x86_64';
+	readonly arch: ArchitectureName;
 	readonly thp: 'always' | 'madvise' | 'never';
 	readonly thp_zero_page: boolean;
 	/** Slots of swap space; 0 is none. */
@@ -57,8 +60,8 @@ const GROWTH = 16;
 export const ZERO_PAGE = 1;
 export const HUGE_ZERO_PAGE = 2;
 
-/** Frames of a group: as many as a huge page has. Group 0 holds the frames that are never given out: no page, and the two zero pages. */
-export const GROUP = 512;
+/** How many frames and groups the columns begin with. A group may have as many as 1024. */
+const FIRST_FRAMES = 8192;
 
 /** `struct page` of every frame, as columns by frame. */
 export class MemMap {
@@ -70,6 +73,10 @@ export class MemMap {
 	readonly ram: number;
 	/** The lesser of the two, which an allocation looks at. */
 	readonly limit: number;
+	/** Frames of a group: as many as a huge page has, or would have. Group 0 holds the frames that are never given out: no page, and the two zero pages. */
+	readonly group_frames: number;
+	/** The power of two that it is. */
+	readonly group_shift: number;
 	// Frames are given out from groups of the size of a huge page, so that one that is all free again can be one. By group:
 	/** How many frames of the group are in use. */
 	group_used = new Int32Array(16);
@@ -83,37 +90,39 @@ export class MemMap {
 	/** The first group that has free frames and used ones, and the first of those that are all free, which are chained by `group_next`. */
 	partial_group = 0;
 	empty_group = 0;
-	_count = new Int32Array(16 * GROUP);
+	_count = new Int32Array(FIRST_FRAMES);
 	/** How many ptes map it: the kernel's _mapcount plus 1. */
-	_mapcount = new Int32Array(16 * GROUP);
+	_mapcount = new Int32Array(FIRST_FRAMES);
 	/** `PG_*`, and in the four highest bits those of the index from 32 up. */
-	flags = new Int32Array(16 * GROUP);
+	flags = new Int32Array(FIRST_FRAMES);
 	/** The id of the anon_vma, or of the file; 0 for none. */
-	mapping = new Int32Array(16 * GROUP);
+	mapping = new Int32Array(FIRST_FRAMES);
 	/** Bits 0 to 31. */
-	index = new Int32Array(16 * GROUP);
+	index = new Int32Array(FIRST_FRAMES);
 	/** The slot of a page in the swap cache. */
-	private_ = new Int32Array(16 * GROUP);
+	private_ = new Int32Array(FIRST_FRAMES);
 	/** The content: one 64-bit token a page. */
-	token_lo = new Int32Array(16 * GROUP);
-	token_hi = new Int32Array(16 * GROUP);
+	token_lo = new Int32Array(FIRST_FRAMES);
+	token_hi = new Int32Array(FIRST_FRAMES);
 
-	constructor(max_frames: number, ram: number) {
+	constructor(max_frames: number, ram: number, group_frames: number) {
 		this.max_frames = max_frames;
 		this.ram = ram;
 		this.limit = Math.min(ram, max_frames);
+		this.group_frames = group_frames;
+		this.group_shift = Math.log2(group_frames);
 		this._count[ZERO_PAGE] = 1;
 	}
 
 	/** One past the highest frame that was ever used. */
 	get nr_frames(): number {
-		return this.nr_groups * GROUP;
+		return this.nr_groups * this.group_frames;
 	}
 
 	/** Makes room for another group. */
 	grow(): void {
-		if ((this.nr_groups + 1) * GROUP <= this.flags.length) return;
-		const length = this.flags.length * GROWTH, groups = length / GROUP;
+		if ((this.nr_groups + 1) * this.group_frames <= this.flags.length) return;
+		const length = this.flags.length * GROWTH, groups = length / this.group_frames;
 		this.group_used = larger(this.group_used, groups);
 		this.group_fresh = larger(this.group_fresh, groups);
 		this.group_free = larger(this.group_free, groups);
@@ -242,6 +251,13 @@ export class Machine {
 	readonly config: Config;
 	readonly rev: Revision;
 	readonly arch: Arch;
+	/** A row has to be adapted before mm reckons with it: other flags, or narrower words. */
+	readonly adapts: boolean;
+	/** How the architecture's numbers become mm's; null where they are the same. */
+	readonly convention: Convention | null;
+	/** The architecture's errno by name. */
+	readonly errnos: Numbers;
+	readonly syscalls: SyscallByNumber;
 	readonly mem_map: MemMap;
 	readonly tables: PageTables;
 	readonly swap: SwapInfo;
@@ -272,10 +288,14 @@ export class Machine {
 	last_khugepaged_target_node = -1;
 
 	constructor(config: Partial<Config> = {}) {
-		this.config = {...DEFAULT_CONFIG, ...config};
+		this.arch = archs[config.arch ?? DEFAULT_CONFIG.arch];
+		this.config = {...DEFAULT_CONFIG, khugepaged_max_ptes_none: this.arch.PTRS_PER_PTE - 1, ...config};
 		this.rev = revisions[this.config.revision];
-		this.arch = x86_64;
-		this.mem_map = new MemMap(this.config.max_pages, this.config.ram);
+		this.convention = conventionOf(this.arch.name, this.rev);
+		this.adapts = this.convention !== null || this.arch.ULONG_RANGE === TWO_32;
+		this.errnos = errnosOf(this.arch.name, this.rev);
+		this.syscalls = syscallTable(this.arch.name, this.rev);
+		this.mem_map = new MemMap(this.config.max_pages, this.config.ram, this.arch.PTRS_PER_PTE);
 		const stride = Math.max(this.arch.PTRS_PER_PTE, this.arch.PTRS_PER_PMD, this.arch.PTRS_PER_PUD, this.arch.PTRS_PER_PGD);
 		this.tables = new PageTables(stride, 4096 + Math.ceil(this.config.max_pages / 64));
 		this.swap = new SwapInfo(this.config.swap);

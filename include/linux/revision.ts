@@ -1,4 +1,5 @@
 import {EBUSY, EEXIST, EFAULT, ENOENT} from '../asm-generic/errno.ts';
+import type {KernelName, PostingName} from './abi.ts';
 import type {errno_t} from './types.ts';
 
 /**
@@ -6,6 +7,10 @@ import type {errno_t} from './types.ts';
  * (`rev.dst_mapped`) and never for the posting. Letters as in the README: L letter, P patch, K recorded, I inferred.
  */
 export interface Revision {
+	/** Whose headers and system call table a trace's numbers are from. */
+	readonly kernel: KernelName;
+	/** Whose rows stand in them, too; null: nobody's. */
+	readonly posting: PostingName | null;
 	/** remap_anon_pages: the destination is already mapped, by pte or huge pmd. */
 	readonly dst_mapped: errno_t;
 	/** remap_anon_pages: the source has a hole and no flag allows it. */
@@ -71,6 +76,8 @@ export interface Revision {
 export const revisions = {
 	// on Linux 3.10
 	'2013-05': {
+		kernel: '3.10', // I
+		posting: '2013-05',
 		dst_mapped: -EFAULT, // L
 		src_hole: -EFAULT, // L
 		src_shared: -EFAULT, // L: "anything unexpected"; I for swap entries
@@ -104,6 +111,8 @@ export const revisions = {
 	},
 	// on Linux 3.17
 	'2014-10': {
+		kernel: '3.17', // P
+		posting: '2014-10',
 		dst_mapped: -EEXIST, // P
 		src_hole: -ENOENT, // P
 		src_shared: -EBUSY, // P

@@ -1,4 +1,3 @@
-import {x86_64} from '../../arch/x86/syscalls.ts';
 import {madvise, mremap} from '../../include/asm-generic/mman-common.ts';
 import type {Machine} from '../../include/linux/machine.ts';
 import {vma_test, VM_DONTCOPY} from '../../include/linux/mm.ts';
@@ -93,7 +92,7 @@ export class Contents {
 			case EVENT.mremap: return this.mremap(a0, a1, a2, lo[3]!, u64(lo[4]!, hi[4]!), memory, ret);
 			case EVENT.remap_anon_pages: return this.remapAnonPages(Math.floor(a0 / PAGE), Math.floor(a1 / PAGE), Math.floor(a2 / PAGE), mm, memory, ret);
 			case EVENT.syscall: {
-				const name = x86_64[this.m.config.revision].calls.get(a0);
+				const name = this.m.syscalls.get(a0);
 				if (name === undefined) return;
 				return this.follow(EVENT[name as EventName], lo.subarray(1), hi.subarray(1), given >> 1, mm, memory, row, out);
 			}

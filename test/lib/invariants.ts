@@ -3,11 +3,14 @@ import {
 	_PAGE_SWP_SOFT_DIRTY,
 } from '../../arch/x86/pgtable.ts';
 import {D} from '../../include/linux/decisions.ts';
-import {GROUP, HUGE_ZERO_PAGE, type Machine, ZERO_PAGE} from '../../include/linux/machine.ts';
+import {HUGE_ZERO_PAGE, type Machine, ZERO_PAGE} from '../../include/linux/machine.ts';
 import {page_index, PG_anon, PG_dirty, PG_head, PG_ksm, PG_mlocked, PG_swapcache, vma_pages, vma_test, VM_NONLINEAR, VM_PFNMAP, VM_WRITE} from '../../include/linux/mm.ts';
 import {MM_ANONPAGES, MM_FILEPAGES, MM_SWAPENTS, type mm_struct, type vm_area_struct} from '../../include/linux/mm_types.ts';
 import {broken, hex} from './broken.ts';
 import {VmaInspector} from './vma-invariants.ts';
+
+/** Frames of a group on x86_64, whose machines these are. */
+const GROUP = 512;
 
 // What holds between two rows, computed anew from the page tables of all address spaces and compared with what the model keeps.
 

@@ -1,5 +1,5 @@
 import {_PAGE_NUMA, _PAGE_PRESENT, _PAGE_PROTNONE, _PAGE_PSE, _PAGE_SPECIAL, _PAGE_SWAP} from '../../arch/x86/pgtable.ts';
-import {madvise, map, mlockall, mremap, msync, prot} from '../../include/asm-generic/mman-common.ts';
+import {madvise, map, mlockall, mremap, msync, prot, userfault} from '../../include/asm-generic/mman-common.ts';
 import {failKinds, type Machine} from '../../include/linux/machine.ts';
 import {vma_pages, vma_test, VM_GROWSDOWN} from '../../include/linux/mm.ts';
 import type {mm_struct, task_struct, vm_area_struct} from '../../include/linux/mm_types.ts';
@@ -109,7 +109,7 @@ const HEAP = 0x0100_0000, TASK_SIZE = 2 ** 47 - PAGE;
 const BOUNDARIES = [0x4060_0000, 0x8000_0000, 0x80_0000_0000];
 /** Addresses that are none, or are far from the others. */
 const FAR = [0, PAGE, TASK_SIZE - 4 * PAGE, TASK_SIZE - PAGE, TASK_SIZE, TASK_SIZE + PAGE, 2 ** 47, 2 ** 52, -PAGE, -(2 ** 47), -(2 ** 22)];
-const ADVICES = [...Object.values(madvise).filter(advice => advice < 100), madvise.MADV_USERFAULT, madvise.MADV_USERFAULT, madvise.MADV_NOUSERFAULT,
+const ADVICES = [...Object.values(madvise).filter(advice => advice < 100), ...Object.values(userfault), userfault.MADV_USERFAULT, userfault.MADV_USERFAULT, userfault.MADV_NOUSERFAULT,
 	madvise.MADV_DONTNEED, madvise.MADV_DONTFORK, madvise.MADV_DOFORK];
 const PROTS = [0, PROT_READ, PROT_WRITE, PROT_READ | PROT_EXEC, PROT_READ | PROT_WRITE | PROT_EXEC, PROT_EXEC];
 const RW = PROT_READ | PROT_WRITE;

@@ -1,7 +1,8 @@
 import {EFAULT_SIGNAL, type Outcome} from '../../kernel/dispatch.ts';
 import {EVENT} from '../../kernel/events.ts';
 import {OOM, SIGBUS, SIGSEGV} from '../../arch/x86/fault.ts';
-import {errnoName, errnos} from '../../include/asm-generic/errno.ts';
+import {errnoName} from '../../include/asm-generic/errno.ts';
+import type {Numbers} from '../../include/linux/abi.ts';
 import type {Machine} from '../../include/linux/machine.ts';
 import type {mm_struct, vm_area_struct} from '../../include/linux/mm_types.ts';
 import {HANG, TWO_32, u64} from '../../include/linux/types.ts';
@@ -24,13 +25,20 @@ export interface Mismatch {
 
 // results of calls and accesses
 
-const errnoTable = new SymbolTable(errnos);
+const errnoTables = new WeakMap<Numbers, SymbolTable>();
+
+function errnoTable({errnos}: Machine): SymbolTable {
+	let table = errnoTables.get(errnos);
+	if (table === undefined) errnoTables.set(errnos, table = new SymbolTable(errnos));
+	return table;
+}
+
 const signals: readonly (readonly [number, string])[] = [[SIGBUS, 'SIGBUS'], [SIGSEGV, 'SIGSEGV'], [OOM, 'OOM'], [EFAULT_SIGNAL, '-EFAULT']];
 
 /** What a call returned, as a trace writes it. */
-export function formatReturn(ret: number): string {
+export function formatReturn(m: Machine, ret: number): string {
 	if (ret === HANG) return 'hang';
-	if (ret < 0) return errnoName(ret);
+	if (ret < 0) return errnoName(ret, m.errnos);
 	return ret >= 65536 ? hex(ret) : String(ret);
 }
 
@@ -42,17 +50,17 @@ export function formatSignal(out: Outcome): string {
 }
 
 /** The result of a call is what the model returned. Refuses what is no result of a call. */
-function returned(row: TraceReader, ret: number): boolean {
+function returned(m: Machine, row: TraceReader, ret: number): boolean {
 	if (row.resultInteger()) {
 		if (ret < 0) return row.resultLo === (ret | 0) && row.resultHi === -1;
 		return row.resultLo === (ret | 0) && row.resultHi === ((ret / TWO_32) | 0);
 	}
 	if (row.resultIs('hang')) return ret === HANG;
 	if (row.resultIs('BUG')) return false;
-	const start = row.fieldStart[FIELD.result]!, end = row.fieldEnd[FIELD.result]!;
-	const error = row.bytes[start] === 0x2d ? errnoTable.find(row.bytes, start + 1, end) : -1;
+	const start = row.fieldStart[FIELD.result]!, end = row.fieldEnd[FIELD.result]!, numbers = errnoTable(m);
+	const error = row.bytes[start] === 0x2d ? numbers.find(row.bytes, start + 1, end) : -1;
 	if (error < 0) return row.fail(FIELD.result, 'an integer or an error');
-	return errnoTable.lo[error] === -ret;
+	return numbers.lo[error] === -ret;
 }
 
 /** The result of an access is how the model's ended. Refuses what is no result of an access. */
@@ -77,21 +85,21 @@ function collapsed(row: TraceReader, ret: number): boolean {
 }
 
 /** How a row ended, as a trace writes it. */
-export function formatOutcome(event: number, out: Outcome, isCall: boolean): string {
+export function formatOutcome(m: Machine, event: number, out: Outcome, isCall: boolean): string {
 	if (event === EVENT.collapse) return out.ret === 1 ? 'ok' : 'fail';
-	return isCall ? formatReturn(out.ret) : formatSignal(out);
+	return isCall ? formatReturn(m, out.ret) : formatSignal(out);
 }
 
 /** Compares the result of a row that did something. @returns null if it agrees, or nothing was recorded */
-export function checkOutcome(row: TraceReader, out: Outcome, isCall: boolean): Mismatch | null {
+export function checkOutcome(m: Machine, row: TraceReader, out: Outcome, isCall: boolean): Mismatch | null {
 	if (out.bug !== null) return row.resultIs('BUG') || !row.resultGiven() ? null : {word: 'result', recorded: resultText(row), model: 'BUG', address: null};
 	if (row.event === EVENT.fault && out.error_code !== row.lo[1]) {
 		const model = out.error_code < 0 ? 'no fault' : `a fault with error code ${hex(out.error_code)}`;
 		return {word: 'fault', recorded: `a fault with error code ${hex(row.lo[1]!)}`, model, address: u64(row.lo[0]!, row.hi[0]!)};
 	}
 	if (row.resultGiven()) {
-		const same = row.event === EVENT.collapse ? collapsed(row, out.ret) : isCall ? returned(row, out.ret) : ended(row, out);
-		if (!same) return {word: 'result', recorded: resultText(row), model: formatOutcome(row.event, out, isCall), address: null};
+		const same = row.event === EVENT.collapse ? collapsed(row, out.ret) : isCall ? returned(m, row, out.ret) : ended(row, out);
+		if (!same) return {word: 'result', recorded: resultText(row), model: formatOutcome(m, row.event, out, isCall), address: null};
 	}
 	if (!out.wrong_token) return null;
 	const address = joinWords(out.address_lo, out.address_hi);

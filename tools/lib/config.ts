@@ -1,10 +1,11 @@
-import type {Config} from '../../include/linux/machine.ts';
+import {archs} from '../../arch/arch.ts';
+import {type ArchitectureName, architectureNames} from '../../include/linux/abi.ts';
+import {type Config, DEFAULT_CONFIG} from '../../include/linux/machine.ts';
 import {isRevisionName, type RevisionName, revisions} from '../../include/linux/revision.ts';
 import {FIELD, fieldInteger, type TraceReader} from './scan.ts';
 
-/** Revisions and architectures that the format knows and this model does not have yet. */
+/** Revisions that the format knows and this model does not have yet. */
 const laterRevisions = ['uffdio-move'];
-const laterArchitectures = ['i386', 'x32', 'alpha', 'mips-o32', 'mips-n32', 'mips-n64', 'parisc', 'xtensa'];
 
 /** Largest swap space: the slots of 64 GiB. */
 const MOST_SLOTS = 2 ** 24;
@@ -34,11 +35,8 @@ function revision(row: TraceReader): RevisionName {
 	return row.fail(FIELD.a1, `one of ${[...Object.keys(revisions), ...laterRevisions].join(', ')}`);
 }
 
-function architecture(row: TraceReader): 'x86_64' {
-	const name = row.text(FIELD.a1);
-	if (name === 'x86_64') return name;
-	if (laterArchitectures.includes(name)) row.failNotModelled(FIELD.a1, `architecture ${name}`);
-	return row.fail(FIELD.a1, `one of ${['x86_64', ...laterArchitectures].join(', ')}`);
+function architecture(row: TraceReader): ArchitectureName {
+	return oneOf(row, architectureNames);
 }
 
 function formatVersion(row: TraceReader): object {
@@ -47,7 +45,7 @@ function formatVersion(row: TraceReader): object {
 }
 
 /** What each key of the trace format does to the configuration of the machine. */
-const keys: Readonly<Record<string, (row: TraceReader) => Partial<Config> | object>> = {
+const keys: Readonly<Record<string, (row: TraceReader, config: Partial<Config>) => Partial<Config> | object>> = {
 	format: formatVersion,
 	kernel: () => ({}),
 	revision: row => ({revision: revision(row)}),
@@ -59,12 +57,12 @@ const keys: Readonly<Record<string, (row: TraceReader) => Partial<Config> | obje
 	max_map_count: row => ({max_map_count: number(row, 0, 2 ** 31 - 1)}),
 	ksm: row => ({ksm: flag(row)}),
 	remap_anon_pages: row => ({remap_anon_pages: flag(row)}),
-	khugepaged_max_ptes_none: row => ({khugepaged_max_ptes_none: number(row, 0, 511)}),
+	khugepaged_max_ptes_none: (row, {arch}) => ({khugepaged_max_ptes_none: number(row, 0, archs[arch ?? DEFAULT_CONFIG.arch].PTRS_PER_PTE - 1)}),
 };
 
 /** Reads a `config` row into the configuration. */
 export function configure(row: TraceReader, config: Partial<Config>): Partial<Config> {
 	const key = row.text(FIELD.a0), read = Object.hasOwn(keys, key) ? keys[key] : undefined;
 	if (read === undefined) return row.fail(FIELD.a0, `one of ${Object.keys(keys).join(', ')}`);
-	return {...config, ...read(row)};
+	return {...config, ...read(row, config)};
 }

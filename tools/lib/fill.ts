@@ -49,9 +49,9 @@ export class Filler {
 		if (result !== 'none' && row.event !== EVENT.config && outcome.bug !== null) return 'BUG';
 		switch (result) {
 			case 'access': return formatSignal(outcome);
-			case 'call': return isAddress(row.event) && outcome.ret >= 0 ? hex(outcome.ret) : outcome.ret >= 0 ? String(outcome.ret) : formatReturn(outcome.ret);
+			case 'call': return isAddress(row.event) && outcome.ret >= 0 ? hex(outcome.ret) : outcome.ret >= 0 ? String(outcome.ret) : formatReturn(session.machine, outcome.ret);
 			case 'ok-fail':
-			case 'task': return formatOutcome(row.event, outcome, true);
+			case 'task': return formatOutcome(session.machine, row.event, outcome, true);
 			default: return '';
 		}
 	}

@@ -1,9 +1,9 @@
+import {symbolsOf} from '../../arch/symbols.ts';
 import {PF_INSTR, PF_PROT, PF_RSVD, PF_USER, PF_WRITE} from '../../arch/x86/fault.ts';
-import {symbols} from '../../arch/x86/mman.ts';
 import {NotModelledError, OutOfFrames} from '../../include/linux/bug.ts';
-import {type Config, failKinds, Machine} from '../../include/linux/machine.ts';
+import {type Config, DEFAULT_CONFIG, failKinds, Machine} from '../../include/linux/machine.ts';
 import type {task_struct} from '../../include/linux/mm_types.ts';
-import type {RevisionName} from '../../include/linux/revision.ts';
+import {type RevisionName, revisions} from '../../include/linux/revision.ts';
 import {u64} from '../../include/linux/types.ts';
 import {dispatch, failAllocation, newOutcome, type Outcome} from '../../kernel/dispatch.ts';
 import {EVENT, EVENTS} from '../../kernel/events.ts';
@@ -32,7 +32,18 @@ export interface Onlooker {
 	afterRow(row: TraceReader, session: Session, mismatch: Mismatch | null): boolean;
 }
 
-const symbolTable = new SymbolTable(symbols);
+const symbolTables = new Map<string, SymbolTable>();
+
+/** What flags may be called under a configuration. */
+function symbolTable(config: Partial<Config>): SymbolTable {
+	const {arch, revision} = {...DEFAULT_CONFIG, ...config}, key = `${arch} ${revision}`;
+	let table = symbolTables.get(key);
+	if (table === undefined) {
+		table = new SymbolTable(symbolsOf(arch, revisions[revision]));
+		symbolTables.set(key, table);
+	}
+	return table;
+}
 
 const ANSWER = {none: 0, call: 1, access: 2, observation: 3} as const;
 
@@ -75,6 +86,7 @@ export class Session implements RowHandler {
 		if (row.event === EVENT.config) {
 			if (this.machine !== undefined) row.fail(FIELD.event, 'configuration only before every other row');
 			this.config = configure(row, this.config);
+			row.symbols = this.symbols();
 			return this.onComment?.(row) !== false;
 		}
 		this.begin();
@@ -93,11 +105,21 @@ export class Session implements RowHandler {
 	/** A comment or blank line, the header, or a configuration row: for whoever writes the trace back. */
 	onComment?: (row: TraceReader) => unknown;
 
+	/** The trace's configuration as far as it is read, and what the user has in its place. */
+	private configured(): Partial<Config> {
+		const {revision} = this.options;
+		return revision === undefined ? this.config : {...this.config, revision};
+	}
+
+	/** What flags may be called by the configuration as far as it is read. */
+	symbols(): SymbolTable {
+		return symbolTable(this.configured());
+	}
+
 	/** The configuration is complete: at the first other row, or at the end of a trace that has none. */
 	begin(): void {
 		if (this.machine !== undefined) return;
-		const {revision} = this.options;
-		this.machine = new Machine({...this.config, ...(revision === undefined ? {} : {revision}), max_pages: this.options.maxPages});
+		this.machine = new Machine({...this.configured(), max_pages: this.options.maxPages});
 		this.names = new Bindings(this.machine);
 		this.observer = new Observer(this.machine, this.names);
 		this.observer.keepGoing = this.options.keepGoing;
@@ -117,7 +139,7 @@ export class Session implements RowHandler {
 		dispatch(this.machine, task, row, outcome);
 		this.stopped = outcome.bug !== null;
 		if (outcome.child !== 0 && (event === EVENT.fork || event === EVENT.thread) && outcome.ret > 0) this.useNumber(outcome.child);
-		return answer === ANSWER.none && outcome.bug === null && !row.resultIs('BUG') ? null : checkOutcome(row, outcome, answer !== ANSWER.access);
+		return answer === ANSWER.none && outcome.bug === null && !row.resultIs('BUG') ? null : checkOutcome(this.machine, row, outcome, answer !== ANSWER.access);
 	}
 
 	/** The task of a row: nearly always that of the row before. */
@@ -170,6 +192,6 @@ function demandCode(row: TraceReader): void {
 /** A reader whose rows run in a session, with the symbolic flags of the architecture. */
 export function readerFor(file: string, session: Session): TraceReader {
 	const reader = new TraceReader(file, session);
-	reader.symbols = symbolTable;
+	reader.symbols = session.symbols();
 	return reader;
 }
