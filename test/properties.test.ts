@@ -25,7 +25,7 @@ const runs: Readonly<Record<Theme, readonly Run[]>> = {
 		{events: 1_000, theme: 'base pages', machine: {swap: 0, thp: 'madvise'}},
 	],
 	everything: [
-		{events: 4_000, theme: 'everything', machine: {swap: 100, thp: 'always'}},
+		{events: 4_000, theme: 'everything', machine: {swap: 2000, thp: 'always'}},
 		{events: 1_000, theme: 'everything', machine: {swap: 20, thp: 'madvise', thp_zero_page: false}},
 	],
 };

@@ -128,6 +128,15 @@ function runWorker(script: string, name: string, file: string): Result {
 	return JSON.parse(stdout) as Result;
 }
 
+/** How long a program runs: the median. */
+function milliseconds(args: readonly string[]): number {
+	return median(Array.from({length: ROUNDS}, () => {
+		const start = process.hrtime.bigint();
+		spawnSync(process.execPath, args, {stdio: 'ignore'});
+		return Number(process.hrtime.bigint() - start) / 1e6;
+	}));
+}
+
 /** A copy of the compiled model whose decisions, named points and locks do nothing at all: what they cost is the difference. */
 function withoutBookkeeping(folder: string): string {
 	const dist = path.dirname(path.dirname(here)), copy = path.join(folder, 'without');
@@ -175,6 +184,8 @@ function main(): void {
 		console.log(`time, replay against the scanner alone: ${(ms('replay') / ms('scanner alone')).toFixed(2)} times`);
 		const pairs = results.get('replay')!.map((result, i) => result.ms / results.get('replay, no bookkeeping')![i]!.ms);
 		console.log(`time, with decisions, points and locks against without: ${median(pairs).toFixed(3)} times`);
+		const [nothing, answer] = [['-e', '0'], [path.join(path.dirname(here), 'abi.js'), 'MADV_USERFAULT']].map(milliseconds) as [number, number];
+		console.log(`abi MADV_USERFAULT ${answer.toFixed(0)} ms, node -e 0 ${nothing.toFixed(0)} ms; ${(answer / (1.5 * nothing + 60)).toFixed(2)} of 1.5 times that and 60 ms`);
 	} finally {
 		rmSync(folder, {recursive: true});
 	}

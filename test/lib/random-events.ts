@@ -161,6 +161,7 @@ const baseMakers: readonly (readonly [weight: number, make: Maker])[] = [
 ];
 /** What allocates page tables, and pages and anon_vmas besides. */
 const allocating: readonly Maker[] = [
+	(e, task, mm) => e.moveToSpare(task, mm),
 	(e, task, mm) => e.mremap(task, mm),
 	(e, task, mm) => e.remapAnonPages(task, mm),
 	(e, task) => e.newTask('fork', task),
@@ -170,7 +171,8 @@ const allocating: readonly Maker[] = [
 /** What there is besides. */
 const allMakers: typeof baseMakers = [
 	...baseMakers,
-	[8,   (_, task) => step('ksm_scan', task.pid)],
+	[12,  (_, task) => step('ksm_scan', task.pid)],
+	[20,  (e, task, mm) => step('madvise', task.pid, [...e.oddRange(mm), e.random.pick([madvise.MADV_MERGEABLE, madvise.MADV_MERGEABLE, madvise.MADV_UNMERGEABLE])])],
 	[40,  (e, task) => step('collapse', task.pid, [e.whole(task.mm!) + e.random.below(HUGE)])],
 	[15,  (e, task) => step('split', task.pid, [e.whole(task.mm!, bits => (bits & _PAGE_PSE) !== 0) + e.random.below(HUGE)])],
 	[25,  (e, task) => step('migrate', task.pid, [...e.range(task.mm!), e.random.below(3)])],
@@ -199,7 +201,7 @@ export class RandomEvents {
 	private readonly spare: Region;
 	private nextTask = 2;
 	/** What every write leaves is another number, so that pages can be told apart. */
-	private token = 1;
+	private token = 3;
 	/** The last row was a fail_alloc. */
 	private failed = false;
 	/** The last row that another task can do as well. */
@@ -412,6 +414,8 @@ export class RandomEvents {
 			if (event === 'read' || event === 'kread') return step(event, task.pid, [address, length]);
 			if (random.chance(0.02)) return step(event, task.pid, [address, length]);
 			if (random.chance(0.02)) return step(event, task.pid, [address, length, 0]);
+			// what is the same can be merged
+			if (this.theme === 'everything' && random.chance(0.3)) return step(event, task.pid, [address, length, random.between(1, 3)]);
 			return step(event, task.pid, [address, length, ++this.token + (random.chance(0.05) ? TWO_32 : 0)]);
 		};
 		return event === 'read' || event === 'write' ? make(this.address(task.mm!)) : this.byKernel(task, make, length < 0 ? 200 : pages + 1);
@@ -493,6 +497,13 @@ export class RandomEvents {
 		return step('mremap', task.pid, [address, old_len, new_len, flags, to]);
 	}
 
+	/** An mremap that needs two page tables, of which one may be had. */
+	moveToSpare(task: task_struct, mm: mm_struct): Step {
+		const vma = this.vmaAt(mm, this.populated(mm, 8)), pages = vma === null ? 1 : Math.min(vma_pages(vma), this.spare.pages);
+		const start = vma === null ? this.page(mm) : vma.vm_start;
+		return step('mremap', task.pid, [start, pages * PAGE, pages * PAGE, mremap.MREMAP_MAYMOVE | mremap.MREMAP_FIXED, this.spare.start]);
+	}
+
 	brk(): number {
 		return this.random.chance(0.2) ? this.random.pick([0, HEAP - PAGE, HEAP]) : HEAP + this.random.below(16 * PAGE);
 	}
@@ -539,7 +550,7 @@ export class RandomEvents {
 	}
 
 	failAlloc(task: task_struct): Step {
-		return step('fail_alloc', task.pid, [0, this.random.below(3) * this.random.below(3)], {kind: this.random.pick(failKinds)});
+		return step('fail_alloc', task.pid, [0, this.random.pick([0, 0, 1, 1, 2, 4])], {kind: this.random.pick(failKinds)});
 	}
 
 	newTask(event: 'fork' | 'thread', task: task_struct): Step {

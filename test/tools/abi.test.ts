@@ -1,7 +1,5 @@
-import {execFileSync} from 'node:child_process';
 import {readFileSync} from 'node:fs';
 import path from 'node:path';
-import process from 'node:process';
 import {fileURLToPath} from 'node:url';
 import test from 'ava';
 import {type ArchitectureName, architectureNames, kernelNames, postingNames} from '../../include/linux/abi.ts';
@@ -234,23 +232,4 @@ test('abi answers without yargs, csv-parse and the model', t => {
 	t.true(modules.length > 20);
 	t.deepEqual(modules.filter(name => !path.isAbsolute(name)).sort(), ['node:fs', 'node:process', 'node:url', 'node:util']);
 	t.deepEqual(modules.filter(name => /\/dist\/(mm|kernel)\//.test(name)), []);
-});
-
-/** Milliseconds, the least of some runs side by side. */
-function fastest(...commands: readonly (readonly string[])[]): number[] {
-	const best = commands.map(() => Infinity);
-	for (let i = 0; i < 9; i++) {
-		commands.forEach((command, which) => {
-			const start = performance.now();
-			execFileSync(process.execPath, command, {stdio: 'ignore', env: {PATH: process.env['PATH'] ?? ''}});
-			best[which] = Math.min(best[which]!, performance.now() - start);
-		});
-	}
-	return best;
-}
-
-test.serial('abi starts and answers in 1.5 times the time of node -e 0 and 60 ms', t => {
-	const [nothing, answer] = fastest(['-e', '0'], [program, 'MADV_USERFAULT']) as [number, number];
-	t.log(`node -e 0: ${nothing.toFixed(0)} ms, abi MADV_USERFAULT: ${answer.toFixed(0)} ms`);
-	t.true(answer <= 1.5 * nothing + 60, `${answer} ms, ${nothing} ms`);
 });
