@@ -225,6 +225,8 @@ test('thread() is a task in the same address space, which lives on without the f
 	task.exit();
 	t.is(other.remap_anon_pages(GUEST, TEMPORARY, PAGE), PAGE);
 	t.is(kernel.task(other.number).page(GUEST).data, 8n);
+	other.exit();
+	t.deepEqual([kernel.machine.mem_map.nr_used, kernel.machine.tables.nr_used], [0, 0], 'the last one takes everything with it');
 });
 
 // Signals and failures, which no recording reaches

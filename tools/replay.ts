@@ -39,6 +39,8 @@ const OPTIONS = {
 /** What the options come to. */
 interface Settings {
 	readonly format: Format;
+	/** A program reads what is printed. */
+	readonly forPrograms: boolean;
 	readonly session: SessionOptions;
 	readonly until: number | undefined;
 	readonly watch: number | undefined;
@@ -90,6 +92,7 @@ function settingsOf(argv: readonly string[], io: Io): {settings: Settings, trace
 		output,
 		settings: {
 			format: formats[args.format]!(),
+			forPrograms: args.format !== 'text',
 			session: {
 				revision: revision !== undefined && isRevisionName(revision) ? revision : undefined,
 				maxPages: whole('max-pages', args['max-pages'], 1, 2 ** 26)!,
@@ -169,9 +172,14 @@ class Follower implements Onlooker {
 	}
 }
 
-/** Where everything goes that is not a trace which is filled in. */
-function besides(settings: Settings, io: Io): Output {
+/** Where reports go: to standard output, unless that is a trace which is filled in. */
+function reportsTo(settings: Settings, io: Io): Output {
 	return settings.fill ? io.stderr : io.stdout;
+}
+
+/** Where everything else for people goes: not between the reports that a program reads. */
+function besides(settings: Settings, io: Io): Output {
+	return settings.forPrograms ? io.stderr : reportsTo(settings, io);
 }
 
 /** Milliseconds between two signs of life. */
@@ -246,7 +254,7 @@ async function replayOne(source: Source, settings: Settings, io: Io): Promise<Tr
 
 /** Replays traces one after the other and prints what each came to. @returns the worst status */
 async function replayAll(traces: readonly string[], settings: Settings, io: Io): Promise<Status> {
-	const reports: TraceReport[] = [], out = besides(settings, io), {format} = settings;
+	const reports: TraceReport[] = [], out = reportsTo(settings, io), {format} = settings;
 	await out.write(format.begin?.() ?? '');
 	for (const argument of traces) {
 		for await (const report of replayArgument(argument, settings, io)) {
@@ -256,7 +264,7 @@ async function replayAll(traces: readonly string[], settings: Settings, io: Io):
 		}
 	}
 	await out.write(format.end?.(reports) ?? '');
-	if (settings.coverage !== null) for (const line of settings.coverage.lines()) await out.write(`${line}\n`);
+	if (settings.coverage !== null) for (const line of settings.coverage.lines()) await besides(settings, io).write(`${line}\n`);
 	return reports.reduce<Status>((worst, {status}) => (status > worst ? status : worst), 0);
 }
 

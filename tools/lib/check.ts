@@ -310,7 +310,7 @@ function checkVma(row: TraceReader, mm: mm_struct): Mismatch | null {
 function count(row: TraceReader, model: number): Mismatch | null {
 	if (!row.resultInteger()) return row.fail(FIELD.result, 'a number');
 	const recorded = joinWords(row.resultLo, row.resultHi);
-	return recorded === model ? null : {word: 'count', recorded: String(recorded), model: String(model), address: null};
+	return recorded === model ? null : {word: 'count', recorded: resultText(row), model: String(model), address: null};
 }
 
 function vmstatCount(row: TraceReader, m: Machine): number {

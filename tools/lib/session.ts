@@ -132,6 +132,7 @@ export class Session implements RowHandler {
 		if (answer === ANSWER.none && row.resultGiven() && !row.resultIs('BUG')) row.fail(FIELD.result, 'no result, for the event has none');
 		if (event === EVENT.fail_alloc) return this.failAllocation(row);
 		if (event === EVENT.fault || event === EVENT.signal) demandCode(row);
+		else if (event === EVENT.migrate && (row.hi[2] !== 0 || row.lo[2]! >>> 0 > 1)) row.fail(FIELD.a2, 'node 0 or 1');
 		const task = this.task(row), {outcome} = this;
 		if (event === EVENT.mmap || event === EVENT.mremap || event === EVENT.brk || event === EVENT.syscall) this.placeAsRecorded(row);
 		else if (event === EVENT.fork || event === EVENT.thread) outcome.child = this.numberForTask(row);
