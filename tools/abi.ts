@@ -155,7 +155,7 @@ function byNumber(question: Question, term: string): AbiRecord[] {
 }
 
 function byName(question: Question, term: string): AbiRecord[] {
-	const fits = pattern(term), wanted: Wanted = /[*?]/.test(term) ? name => fits.test(name) : Object.assign((name: string) => name === term, {not: kindsWithout(term)});
+	const fits = pattern(term), wanted: Wanted = Object.assign(/[*?]/.test(term) ? (name: string) => fits.test(name) : (name: string) => name === term, {not: kindsWithout(term)});
 	const found = [...asked(question, wanted)];
 	if (question.arch === null) return found;
 	return found.filter(({arch}) => arch === question.arch || arch === 'all');

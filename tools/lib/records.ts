@@ -65,10 +65,10 @@ export interface Wanted {
 	readonly not?: ReadonlySet<Kind>;
 }
 
-/** What the beginning of a name says of its kind: which tables cannot have it. */
+/** What the beginning of a name or pattern says of its kind: which tables cannot have it. */
 export function kindsWithout(name: string): ReadonlySet<Kind> {
 	const constant = /^_?(MADV|PROT|MAP|MREMAP|MS|MCL|MLOCK|MPOL)_/.test(name);
-	return new Set(constant ? ['syscall', 'errno', 'signal', 'memory', 'table'] : /^[a-z0-9_]+$/.test(name) ? ['errno', 'signal'] : ['syscall']);
+	return new Set(constant ? ['syscall', 'errno', 'signal', 'memory', 'table'] : /^[a-z0-9_]+$/.test(name) ? ['errno', 'signal'] : /^[A-Z]+$/.test(name) ? ['syscall'] : []);
 }
 
 function* mmanRecords(arch: ArchitectureName, of: Abi, {kernel, revision}: Context, wanted: Wanted): Generator<AbiRecord> {
