@@ -65,12 +65,19 @@ function ofAdvices(abi: ArchitectureName): Collision[] {
 	});
 }
 
+/** The numbers that a posting gives an ABI, of one kind. @param abi - for one that is not of these tables, none */
+export function collisionsOf(abi: string, kind: 'syscall' | 'madvise'): Collision[] {
+	const name = architectureNames.find(one => one === abi);
+	if (name === undefined) return [];
+	return kind === 'madvise' ? ofAdvices(name) : [...ofSyscalls(name, 'remap_anon_pages'), ...ofSyscalls(name, 'userfaultfd')];
+}
+
 /** Every number of the patch that means something else today. */
 export function collisions(): Collision[] {
 	const x86 = architectureNames.filter(abi => abis[abi].arch === 'x86');
 	return [
-		...x86.flatMap(abi => [...ofSyscalls(abi, 'remap_anon_pages'), ...ofSyscalls(abi, 'userfaultfd')]),
-		...architectureNames.flatMap(ofAdvices),
+		...x86.flatMap(abi => collisionsOf(abi, 'syscall')),
+		...architectureNames.flatMap(abi => collisionsOf(abi, 'madvise')),
 		{
 			abi: 'parisc', kind: 'madvise', number: abis.x86_64.userfault.MADV_USERFAULT, patch_name: 'MADV_USERFAULT of other architectures', posting: 'all',
 			today: nameOf(abis.parisc.mman['7.2'].madvise, abis.x86_64.userfault.MADV_USERFAULT), since: '6.2', since_source: 'tables of strace',

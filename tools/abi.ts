@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import {parseArgs} from 'node:util';
-import {type Collision, collisions} from '../arch/collisions.ts';
+import {type Collision, collisions, collisionsOf} from '../arch/collisions.ts';
 import {type ArchitectureName, architectureNames, type KernelName, kernelNames, postingNames} from '../include/linux/abi.ts';
-import {type AbiRecord, type Context, kernelContexts, type Kind, postedRecords, postingContexts, records, type Wanted} from './lib/records.ts';
+import {type AbiRecord, type Context, kernelContexts, type Kind, kindsWithout, postedRecords, postingContexts, records, type Wanted} from './lib/records.ts';
 import {type Io, run} from './lib/cli.ts';
 import {nearest} from './lib/nearest.ts';
 
@@ -135,23 +135,28 @@ function pattern(term: string): RegExp {
 	return new RegExp(`^${term.replaceAll(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.')}$`);
 }
 
-let known: readonly Collision[] | undefined;
+const known = new Map<string, readonly Collision[]>();
 
 /** What a number of the patch is today, of the answers that are the patch's own. */
 function collisionOf(record: AbiRecord): Answer {
 	if (record.revision === null) return {};
-	const found = (known ??= collisions()).find(({abi, kind, number, patch_name, posting}) => abi === record.arch && number === record.value && patch_name === record.name
-		&& kind === record.kind && (posting === 'all' || posting === record.revision));
+	if (record.value === null || (record.kind !== 'syscall' && record.kind !== 'madvise')) return {};
+	const key = `${record.arch} ${record.kind}`, of = known.get(key) ?? collisionsOf(record.arch, record.kind);
+	known.set(key, of);
+	const found = of.find(({number, patch_name, posting}) => number === record.value && patch_name === record.name
+		&& (posting === 'all' || posting === record.revision));
 	return found === undefined || found.today === null ? {} : {today: found.today, since: found.since};
 }
 
 function byNumber(question: Question, term: string): AbiRecord[] {
 	const value = numberOf(term, term), kind = question.as === null ? null : meanings[question.as]!.kind;
-	return [...asked(question, (_, is, what) => is === value && what !== 'memory' && what !== 'table' && (kind === null || what === kind))];
+	const wanted: Wanted = (_, is, what) => is === value && what !== 'memory' && what !== 'table' && (kind === null || what === kind);
+	return [...asked(question, Object.assign(wanted, {not: new Set<Kind>(['memory'])}))];
 }
 
 function byName(question: Question, term: string): AbiRecord[] {
-	const wanted = pattern(term), found = [...asked(question, /[*?]/.test(term) ? name => wanted.test(name) : name => name === term)];
+	const fits = pattern(term), wanted: Wanted = Object.assign(/[*?]/.test(term) ? (name: string) => fits.test(name) : (name: string) => name === term, {not: kindsWithout(term)});
+	const found = [...asked(question, wanted)];
 	if (question.arch === null) return found;
 	return found.filter(({arch}) => arch === question.arch || arch === 'all');
 }

@@ -61,6 +61,14 @@ const families: readonly Family[] = ['madvise', 'prot', 'map', 'mremap', 'msync'
 /** Which records are wanted; all others need not be made. */
 export interface Wanted {
 	(name: string, value: AbiRecord['value'], kind: Kind): boolean;
+	/** Kinds of which none is wanted, so that their tables need not be looked at. */
+	readonly not?: ReadonlySet<Kind>;
+}
+
+/** What the beginning of a name or pattern says of its kind: which tables cannot have it. */
+export function kindsWithout(name: string): ReadonlySet<Kind> {
+	const constant = /^_?(MADV|PROT|MAP|MREMAP|MS|MCL|MLOCK|MPOL)_/.test(name);
+	return new Set(constant ? ['syscall', 'errno', 'signal', 'memory', 'table'] : /^[a-z0-9_]+$/.test(name) ? ['errno', 'signal'] : /^[A-Z]+$/.test(name) ? ['syscall'] : []);
 }
 
 function* mmanRecords(arch: ArchitectureName, of: Abi, {kernel, revision}: Context, wanted: Wanted): Generator<AbiRecord> {
@@ -176,9 +184,9 @@ export function* records(archs: readonly ArchitectureName[], contexts: readonly 
 		for (const context of contexts) {
 			const of: Abi = abis[arch];
 			yield* mmanRecords(arch, of, context, wanted);
-			yield* syscallRecords(arch, of, context, wanted);
-			yield* otherRecords(arch, of, context, wanted);
-			yield* only(memoryRecords(arch, of, context), wanted);
+			if (wanted.not?.has('syscall') !== true) yield* syscallRecords(arch, of, context, wanted);
+			if (wanted.not?.has('errno') !== true) yield* otherRecords(arch, of, context, wanted);
+			if (wanted.not?.has('memory') !== true) yield* only(memoryRecords(arch, of, context), wanted);
 			yield* patchRecords(arch, of, context, wanted);
 		}
 	}
