@@ -305,13 +305,11 @@ function stable_tree_append(item: rmap_item, node: stable_node): void {
 	node.hlist.unshift(item);
 }
 
-/** The page that an address has now, if it can be merged; with a reference. @source mm/ksm.c:get_mergeable_page() - I */
+/** The page that an address has now, if it can be merged. @source mm/ksm.c:get_mergeable_page() - I @model No reference is taken: a part of a huge page has no count. */
 function get_mergeable_page(m: Machine, item: rmap_item): pfn_t {
 	const {mm} = item, vma = find_vma(mm, item.address);
 	if (vma === null || vma.vm_start > item.address || !vma_test(vma, VM_MERGEABLE) || vma.anon_vma === null) return 0;
-	const page = followSplitting(m, mm, vma, item.address, false);
-	if (page !== 0) get_page(m, page);
-	return page;
+	return followSplitting(m, mm, vma, item.address, false);
 }
 
 /**
@@ -400,7 +398,6 @@ function cmp_and_merge_page(m: Machine, page: pfn_t, item: rmap_item): void {
 	}
 	const tree_page = get_mergeable_page(m, other);
 	if (tree_page === 0) return;
-	put_page(m, tree_page);
 	// a page that a fork shares is not merged with itself
 	if (tree_page !== page && contentOf(m, tree_page) === content) mergeWithUnstable(m, item, other);
 }

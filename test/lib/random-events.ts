@@ -171,8 +171,8 @@ const allocating: readonly Maker[] = [
 /** What there is besides. */
 const allMakers: typeof baseMakers = [
 	...baseMakers,
-	[12,  (_, task) => step('ksm_scan', task.pid)],
-	[20,  (e, task, mm) => step('madvise', task.pid, [...e.oddRange(mm), e.random.pick([madvise.MADV_MERGEABLE, madvise.MADV_MERGEABLE, madvise.MADV_UNMERGEABLE])])],
+	[20,  (_, task) => step('ksm_scan', task.pid)],
+	[40,  (e, task, mm) => step('madvise', task.pid, [...e.oddRange(mm), e.random.pick([madvise.MADV_MERGEABLE, madvise.MADV_MERGEABLE, madvise.MADV_MERGEABLE, madvise.MADV_UNMERGEABLE])])],
 	[40,  (e, task) => step('collapse', task.pid, [e.whole(task.mm!) + e.random.below(HUGE)])],
 	[15,  (e, task) => step('split', task.pid, [e.whole(task.mm!, bits => (bits & _PAGE_PSE) !== 0) + e.random.below(HUGE)])],
 	[25,  (e, task) => step('migrate', task.pid, [...e.range(task.mm!), e.random.below(3)])],
@@ -415,7 +415,7 @@ export class RandomEvents {
 			if (random.chance(0.02)) return step(event, task.pid, [address, length]);
 			if (random.chance(0.02)) return step(event, task.pid, [address, length, 0]);
 			// what is the same can be merged
-			if (this.theme === 'everything' && random.chance(0.3)) return step(event, task.pid, [address, length, random.between(1, 3)]);
+			if (this.theme === 'everything' && random.chance(0.4)) return step(event, task.pid, [address, length, random.between(1, 3)]);
 			return step(event, task.pid, [address, length, ++this.token + (random.chance(0.05) ? TWO_32 : 0)]);
 		};
 		return event === 'read' || event === 'write' ? make(this.address(task.mm!)) : this.byKernel(task, make, length < 0 ? 200 : pages + 1);
